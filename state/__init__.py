@@ -1,0 +1,1 @@
+"""What do we know? Tables, queries and the one place that speaks SQL."""

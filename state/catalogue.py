@@ -1,0 +1,155 @@
+"""SKUs, their other names, and the listings of each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from mappings import canonical as c
+from state import tables as t
+from state.batches import chunked
+
+
+def resolve(conn: Connection, connection_id: int, names: Iterable[str]) -> dict[str, int]:
+    """Our SKU ids for a channel's SKU words: its own aliases first, global ones, our codes."""
+    found: dict[str, int] = {}
+    alias = t.sku_alias
+    for chunk in chunked(sorted({name for name in names if name})):
+        codes = select(t.sku.c.code, t.sku.c.id).where(t.sku.c.code.in_(chunk))
+        found.update((row[0], row[1]) for row in conn.execute(codes))
+        aliases = (
+            select(alias.c.value, alias.c.sku_id)
+            .where(
+                alias.c.value.in_(chunk),
+                alias.c.scheme.in_(("channel_sku", "old_code", "three_pl")),
+                or_(alias.c.connection_id.is_(None), alias.c.connection_id == connection_id),
+            )
+            .order_by(alias.c.connection_id.is_not(None))
+        )
+        found.update((row[0], row[1]) for row in conn.execute(aliases))
+    return found
+
+
+def by_code(conn: Connection, code: str) -> Row[Any] | None:
+    return conn.execute(select(t.sku).where(t.sku.c.code == code)).first()
+
+
+def by_ids(conn: Connection, sku_ids: Iterable[int]) -> dict[int, Row[Any]]:
+    found: dict[int, Row[Any]] = {}
+    for chunk in chunked(sorted(set(sku_ids))):
+        found.update(
+            (row.id, row) for row in conn.execute(select(t.sku).where(t.sku.c.id.in_(chunk)))
+        )
+    return found
+
+
+def upsert_sku(conn: Connection, *, code: str, title: str, gtin: str, weight_g: int) -> bool:
+    """Add or amend a SKU; true when it is new."""
+    values = {"title": title, "gtin": gtin, "weight_g": weight_g, "active": True}
+    if conn.execute(update(t.sku).where(t.sku.c.code == code).values(values)).rowcount:
+        return False
+    conn.execute(insert(t.sku).values(code=code, **values))
+    return True
+
+
+def add_alias(
+    conn: Connection, *, sku_id: int, value: str, connection_id: int | None, scheme: str
+) -> None:
+    """Give a SKU another name; on one connection, or (null) everywhere.
+
+    A name that already means another SKU is moved to this one: the newest decision counts.
+    """
+    where = (t.sku_alias.c.value == value) & (t.sku_alias.c.scheme == scheme)
+    same = t.sku_alias.c.connection_id
+    where &= same.is_(None) if connection_id is None else same == connection_id
+    if not conn.execute(update(t.sku_alias).where(where).values(sku_id=sku_id)).rowcount:
+        conn.execute(
+            insert(t.sku_alias).values(
+                sku_id=sku_id,
+                scheme=scheme,
+                value=value,
+                connection_id=connection_id,
+                qty_per=Decimal(1),
+                source="agent",
+            )
+        )
+
+
+def upsert_listings(
+    conn: Connection,
+    connection_id: int,
+    listings: Sequence[c.Listing],
+    skus: Mapping[str, int],
+    now: datetime,
+) -> set[int]:
+    """Take in what a channel lists; returns the SKUs whose set of listings changed."""
+    table = t.channel_listing
+    known: dict[str, Row[Any]] = {}
+    for chunk in chunked([listing.external_variant_id for listing in listings]):
+        query = select(table).where(
+            table.c.connection_id == connection_id, table.c.external_variant_id.in_(chunk)
+        )
+        known.update((row.external_variant_id, row) for row in conn.execute(query))
+    touched: set[int] = set()
+    new: list[dict[str, Any]] = []
+    for listing in listings:
+        values = _listing_values(listing, skus.get(listing.external_sku), now)
+        row = known.get(listing.external_variant_id)
+        if row is None:
+            new.append(
+                {
+                    "connection_id": connection_id,
+                    "external_variant_id": listing.external_variant_id,
+                    **values,
+                }
+            )
+        else:
+            conn.execute(update(table).where(table.c.id == row.id).values(values))
+        changed = row is None or any(
+            getattr(row, name) != values[name]
+            for name in ("sku_id", "status", "qty_managed_by", "fulfilment_flag")
+        )
+        if changed and values["sku_id"] is not None:
+            touched.add(values["sku_id"])
+    if new:
+        conn.execute(insert(table), new)
+    return touched
+
+
+def _listing_values(listing: c.Listing, sku_id: int | None, now: datetime) -> dict[str, Any]:
+    return {
+        "external_product_id": listing.external_product_id,
+        "external_sku": listing.external_sku,
+        "title": listing.title,
+        "product_type": listing.product_type,
+        "sku_id": sku_id,
+        "match_state": "unmatched" if sku_id is None else "matched",
+        "fulfilment_flag": listing.fulfilment_flag,
+        "status": listing.status,
+        "qty_managed_by": "hub" if listing.quantity_managed else "channel",
+        "last_seen_at": now,
+    }
+
+
+def listings_of(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
+    """Listings that we keep the quantity of, with what was last promised for each."""
+    listing, promise = t.channel_listing, t.channel_availability
+    found: list[Row[Any]] = []
+    for chunk in chunked(sorted(set(sku_ids))):
+        query = (
+            select(listing, promise.c.computed_qty, promise.c.observation_version)
+            .outerjoin(promise, promise.c.listing_id == listing.c.id)
+            .where(
+                listing.c.sku_id.in_(chunk),
+                listing.c.qty_managed_by == "hub",
+                listing.c.fulfilment_flag == "merchant",
+                listing.c.status.in_(("live", "draft")),
+            )
+            .order_by(listing.c.id)
+        )
+        found.extend(conn.execute(query))
+    return found

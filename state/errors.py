@@ -1,0 +1,15 @@
+"""What can be wrong with the store, in a sentence for the operator."""
+
+from __future__ import annotations
+
+
+class StoreProblem(Exception):
+    """The store cannot be used as it is; the message says what to do."""
+
+
+class LostLease(Exception):
+    """Another run has taken the stream over: this one must not write any more."""
+
+
+class OutOfStock(Exception):
+    """A reservation asked for more than is available."""

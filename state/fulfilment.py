@@ -1,0 +1,223 @@
+"""Fulfilment orders, shipments, packages: one location's work and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from state import tables as t
+from state.batches import chunked
+from state.ids import insert_one
+
+ffo = t.fulfilment_order
+ffo_line = t.fulfilment_order_line
+
+LIVE_WORK = ("planned", "open", "in_progress", "part_shipped")
+
+
+def locations_of_channel(conn: Connection, connection_id: int) -> list[Row[Any]]:
+    """Active locations that may serve a channel, in rank order."""
+    query = (
+        select(t.location, t.channel_location.c.rank)
+        .join(t.channel_location, t.channel_location.c.location_id == t.location.c.id)
+        .where(t.channel_location.c.connection_id == connection_id, t.location.c.active)
+        .order_by(t.channel_location.c.rank, t.location.c.code)
+    )
+    return list(conn.execute(query))
+
+
+def locations_worked_by(conn: Connection, connection_id: int) -> list[Row[Any]]:
+    """Locations whose work a connection takes (the 3PL's own, or those a carrier labels for)."""
+    query = select(t.location).where(t.location.c.connection_id == connection_id)
+    return list(conn.execute(query.order_by(t.location.c.code)))
+
+
+def location(conn: Connection, location_id: int) -> Row[Any]:
+    return conn.execute(select(t.location).where(t.location.c.id == location_id)).one()
+
+
+def location_by_code(conn: Connection, code: str) -> Row[Any] | None:
+    return conn.execute(select(t.location).where(t.location.c.code == code)).first()
+
+
+def add_decision(conn: Connection, **values: Any) -> int:
+    return insert_one(conn, t.routing_decision, **values)
+
+
+def decisions(conn: Connection, order_id: int) -> list[Row[Any]]:
+    query = select(t.routing_decision).where(t.routing_decision.c.order_id == order_id)
+    return list(conn.execute(query.order_by(t.routing_decision.c.id)))
+
+
+def add(
+    conn: Connection,
+    *,
+    order_id: int,
+    location_id: int,
+    decision_id: int,
+    reference: str,
+    lines: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> int:
+    """Plan one location's work. Lines: order_line_id, sku_id, reservation_id, qty."""
+    ffo_id = insert_one(
+        conn,
+        ffo,
+        order_id=order_id,
+        location_id=location_id,
+        decision_id=decision_id,
+        work_state="planned",
+        reference=reference,
+        created_at=now,
+    )
+    conn.execute(insert(ffo_line), [{"ffo_id": ffo_id, **line} for line in lines])
+    return ffo_id
+
+
+def get(conn: Connection, ffo_id: int) -> Row[Any]:
+    return conn.execute(select(ffo).where(ffo.c.id == ffo_id)).one()
+
+
+def by_reference(conn: Connection, reference: str) -> Row[Any] | None:
+    return conn.execute(select(ffo).where(ffo.c.reference == reference)).first()
+
+
+def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
+    """An order's fulfilment orders with their location's code and who takes its work."""
+    query = (
+        select(
+            ffo,
+            t.location.c.code.label("location"),
+            t.location.c.connection_id,
+            t.connection.c.name.label("taker"),
+        )
+        .join(t.location, t.location.c.id == ffo.c.location_id)
+        .outerjoin(t.connection, t.connection.c.id == t.location.c.connection_id)
+        .where(ffo.c.order_id == order_id)
+    )
+    return list(conn.execute(query.order_by(ffo.c.id)))
+
+
+def lines_of(conn: Connection, ffo_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
+    """Lines by fulfilment order, each with its order line's words and the SKU's code and weight."""
+    found: dict[int, list[Row[Any]]] = {}
+    for chunk in chunked(list(ffo_ids)):
+        query = (
+            select(
+                ffo_line,
+                t.sku.c.code.label("sku"),
+                t.sku.c.weight_g,
+                t.order_line.c.channel_line_id,
+                t.order_line.c.title,
+                t.order_line.c.unit_price,
+            )
+            .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
+            .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
+            .where(ffo_line.c.ffo_id.in_(chunk))
+            .order_by(ffo_line.c.id)
+        )
+        for row in conn.execute(query):
+            found.setdefault(row.ffo_id, []).append(row)
+    return found
+
+
+def due_for_release(conn: Connection, before: datetime) -> list[Row[Any]]:
+    """Planned work created at or before ``before`` whose order is free of holds."""
+    held = select(t.hold.c.id).where(
+        t.hold.c.order_id == ffo.c.order_id, t.hold.c.released_at.is_(None)
+    )
+    query = select(ffo).where(
+        ffo.c.work_state == "planned", ffo.c.created_at <= before, ~held.exists()
+    )
+    return list(conn.execute(query.order_by(ffo.c.id)))
+
+
+def set_ffo(conn: Connection, ffo_id: int, **values: Any) -> None:
+    conn.execute(update(ffo).where(ffo.c.id == ffo_id).values(values))
+
+
+def move_ffo_line(conn: Connection, line_id: int, **deltas: Decimal) -> None:
+    changes = {name: ffo_line.c[name] + delta for name, delta in deltas.items()}
+    conn.execute(update(ffo_line).where(ffo_line.c.id == line_id).values(changes))
+
+
+def shipment(conn: Connection, ffo_id: int, external_id: str) -> Row[Any] | None:
+    where = (t.shipment.c.ffo_id == ffo_id) & (t.shipment.c.external_id == external_id)
+    return conn.execute(select(t.shipment).where(where)).first()
+
+
+def add_shipment(conn: Connection, **values: Any) -> int:
+    return insert_one(conn, t.shipment, **values)
+
+
+def add_package(conn: Connection, lines: Sequence[tuple[int, Decimal]], **values: Any) -> int:
+    """Add a package holding (fulfilment line id, quantity) pairs; returns its id."""
+    package_id = insert_one(conn, t.package, **values)
+    if lines:
+        conn.execute(
+            insert(t.package_line),
+            [{"package_id": package_id, "ffo_line_id": id_, "qty": qty} for id_, qty in lines],
+        )
+    return package_id
+
+
+def packages_of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
+    """Every package of an order that is not voided, oldest first, with its shipment's facts."""
+    query = (
+        select(
+            t.package,
+            t.shipment.c.shipped_at,
+            t.shipment.c.service_code,
+            t.shipment.c.state,
+            t.shipment.c.ffo_id,
+            t.shipment.c.label_cost,
+            t.shipment.c.label_currency,
+        )
+        .join(t.shipment, t.shipment.c.id == t.package.c.shipment_id)
+        .join(ffo, ffo.c.id == t.shipment.c.ffo_id)
+        .where(ffo.c.order_id == order_id, t.shipment.c.state != "voided")
+    )
+    return list(conn.execute(query.order_by(t.package.c.id)))
+
+
+def package_lines(conn: Connection, package_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
+    """What is in each package: order line, channel line, SKU code, quantity."""
+    found: dict[int, list[Row[Any]]] = {}
+    for chunk in chunked(list(package_ids)):
+        query = (
+            select(
+                t.package_line,
+                ffo_line.c.order_line_id,
+                t.order_line.c.channel_line_id,
+                t.sku.c.code.label("sku"),
+            )
+            .join(ffo_line, ffo_line.c.id == t.package_line.c.ffo_line_id)
+            .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
+            .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
+            .where(t.package_line.c.package_id.in_(chunk))
+            .order_by(t.package_line.c.id)
+        )
+        for row in conn.execute(query):
+            found.setdefault(row.package_id, []).append(row)
+    return found
+
+
+def undelivered(conn: Connection, connection_id: int) -> list[Row[Any]]:
+    """Shipments labelled through a carrier connection that are still on their way."""
+    query = (
+        select(t.shipment, func.min(t.package.c.id).label("package_id"))
+        .join(t.package, t.package.c.shipment_id == t.shipment.c.id)
+        .join(ffo, ffo.c.id == t.shipment.c.ffo_id)
+        .join(t.location, t.location.c.id == ffo.c.location_id)
+        .where(
+            t.location.c.connection_id == connection_id,
+            t.shipment.c.state.in_(("label_bought", "shipped", "in_transit", "exception")),
+        )
+        .group_by(t.shipment.c.id)
+        .order_by(t.shipment.c.id)
+    )
+    return list(conn.execute(query))

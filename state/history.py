@@ -1,0 +1,100 @@
+"""What happened: events of an order, its holds, and the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from state import tables as t
+from state.batches import chunked
+
+
+def event(
+    conn: Connection,
+    order_id: int,
+    kind: str,
+    summary: str,
+    now: datetime,
+    *,
+    raw_id: int | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Add one line to an order's story; ``summary`` carries no personal data."""
+    conn.execute(
+        insert(t.order_event).values(
+            order_id=order_id, at=now, kind=kind, summary=summary, raw_id=raw_id, details=details
+        )
+    )
+
+
+def events(conn: Connection, order_id: int) -> list[Row[Any]]:
+    query = select(t.order_event).where(t.order_event.c.order_id == order_id)
+    return list(conn.execute(query.order_by(t.order_event.c.id)))
+
+
+def open_holds(conn: Connection, order_ids: Iterable[int]) -> dict[int, dict[str, Row[Any]]]:
+    """Holds not yet released: order id -> kind -> row."""
+    found: dict[int, dict[str, Row[Any]]] = {}
+    for chunk in chunked(list(order_ids)):
+        query = select(t.hold).where(t.hold.c.order_id.in_(chunk), t.hold.c.released_at.is_(None))
+        for row in conn.execute(query):
+            found.setdefault(row.order_id, {})[row.kind] = row
+    return found
+
+
+def place_hold(
+    conn: Connection, order_id: int, kind: str, reason: str, remedy: str, now: datetime
+) -> bool:
+    """Hold an order; false when a hold of this kind is open already (its reason is renewed)."""
+    where = (t.hold.c.order_id == order_id) & (t.hold.c.kind == kind)
+    where &= t.hold.c.released_at.is_(None)
+    renewed = conn.execute(update(t.hold).where(where).values(reason=reason, remedy=remedy))
+    if renewed.rowcount:
+        return False
+    conn.execute(
+        insert(t.hold).values(
+            order_id=order_id, kind=kind, reason=reason, remedy=remedy, placed_at=now
+        )
+    )
+    event(conn, order_id, "hold_placed", f"{kind}: {reason}", now)
+    return True
+
+
+def release_holds(
+    conn: Connection, order_id: int, kinds: Sequence[str], by: str, now: datetime
+) -> int:
+    where = (t.hold.c.order_id == order_id) & t.hold.c.kind.in_(kinds)
+    where &= t.hold.c.released_at.is_(None)
+    released = conn.execute(update(t.hold).where(where).values(released_at=now, released_by=by))
+    if released.rowcount:
+        event(conn, order_id, "hold_released", f"{', '.join(kinds)} by {by}", now)
+    return released.rowcount
+
+
+def audit(
+    conn: Connection,
+    *,
+    actor: str,
+    action: str,
+    subject: tuple[str, int],
+    before: Any = None,
+    after: Any = None,
+    reason: str = "",
+    now: datetime,
+) -> None:
+    """Write down what a person changed, in the transaction that changes it."""
+    conn.execute(
+        insert(t.audit_event).values(
+            at=now,
+            actor=actor,
+            action=action,
+            subject_type=subject[0],
+            subject_id=subject[1],
+            before=before,
+            after=after,
+            reason=reason,
+        )
+    )

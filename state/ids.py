@@ -1,0 +1,33 @@
+"""Ids of new rows: taken before a bulk insert, or read back after a single one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, insert, select, text
+
+
+def take_ids(conn: Connection, table: Table, n: int) -> list[int]:
+    """``n`` unused ids of ``table``.
+
+    Bulk inserts cannot return generated keys cheaply, and children need their parent's. On
+    SQLite the writing transaction is the only writer, so counting up from the maximum is safe;
+    on PostgreSQL the table's own sequence hands them out.
+    """
+    if n == 0:
+        return []
+    if conn.dialect.name == "sqlite":
+        top = conn.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0
+        return list(range(top + 1, top + n + 1))
+    rows = conn.execute(
+        text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :n)"),
+        {"name": table.name, "n": n},
+    )
+    return [row[0] for row in rows]
+
+
+def insert_one(conn: Connection, table: Table, **values: Any) -> int:
+    """Insert one row; returns its id."""
+    key = conn.execute(insert(table).values(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])

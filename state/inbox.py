@@ -1,0 +1,140 @@
+"""The inbox: every inbound payload as it came, once per content, and what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import zstandard
+from sqlalchemy import Connection, Row, insert, select, update
+
+from state import tables as t
+from state.batches import chunked
+from state.ids import take_ids
+
+_compressor = zstandard.ZstdCompressor(level=3)
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+State = str
+"""mapped, parked, stale, ignored."""
+
+
+@dataclass(slots=True)
+class Received:
+    """One payload on its way into the inbox. ``body`` is its JSON text with sorted keys."""
+
+    external_id: str
+    body: bytes
+    sha256: bytes
+    state: State = "mapped"
+    problems: list[dict[str, str]] | None = None
+    mapping_version: str = ""
+
+
+def received(external_id: str, payload: Mapping[str, Any]) -> Received:
+    body = _encoder.encode(payload)
+    return Received(external_id, body, hashlib.sha256(body).digest())
+
+
+def known(
+    conn: Connection, connection_id: int, topic: str, external_ids: Sequence[str]
+) -> set[tuple[str, bytes]]:
+    """The (external id, content hash) pairs already taken in, among these ids."""
+    found: set[tuple[str, bytes]] = set()
+    for ids in chunked(external_ids):
+        rows = conn.execute(
+            select(t.inbox.c.external_id, t.inbox.c.sha256).where(
+                t.inbox.c.connection_id == connection_id,
+                t.inbox.c.topic == topic,
+                t.inbox.c.external_id.in_(ids),
+            )
+        )
+        found.update((row[0], bytes(row[1])) for row in rows)
+    return found
+
+
+def add(
+    conn: Connection, connection_id: int, topic: str, items: Sequence[Received], now: datetime
+) -> list[int]:
+    """Store payloads not yet known; returns their ids, in order."""
+    ids = take_ids(conn, t.inbox, len(items))
+    if items:
+        conn.execute(
+            insert(t.inbox),
+            [
+                {
+                    "id": id_,
+                    "connection_id": connection_id,
+                    "topic": topic,
+                    "external_id": item.external_id,
+                    "sha256": item.sha256,
+                    "body": _compressor.compress(item.body),
+                    "received_at": now,
+                    "state": item.state,
+                    "problems": item.problems,
+                    "mapping_version": item.mapping_version,
+                }
+                for id_, item in zip(ids, items, strict=True)
+            ],
+        )
+    return ids
+
+
+def payload(row: Row[Any]) -> dict[str, Any]:
+    """The payload of an inbox row, as the vendor sent it."""
+    decoded = msgspec.json.decode(zstandard.ZstdDecompressor().decompress(row.body))
+    return dict(decoded)
+
+
+def parked(
+    conn: Connection, connection_id: int | None = None, topic: str | None = None
+) -> list[Row[Any]]:
+    """Rows that did not map, newest first, with their connection's name."""
+    query = (
+        select(t.inbox, t.connection.c.name.label("connection"))
+        .join(t.connection, t.connection.c.id == t.inbox.c.connection_id)
+        .where(t.inbox.c.state == "parked")
+        .order_by(t.inbox.c.id.desc())
+    )
+    if connection_id is not None:
+        query = query.where(t.inbox.c.connection_id == connection_id)
+    if topic is not None:
+        query = query.where(t.inbox.c.topic == topic)
+    return list(conn.execute(query))
+
+
+def settle(conn: Connection, ids: Iterable[int], state: State) -> None:
+    """Record what became of rows; a mapped row has no problems any more."""
+    for chunk in chunked(list(ids)):
+        conn.execute(
+            update(t.inbox).where(t.inbox.c.id.in_(chunk)).values(state=state, problems=None)
+        )
+
+
+def supersede_parked(
+    conn: Connection, connection_id: int, topic: str, external_ids: Sequence[str]
+) -> None:
+    """These records have been read by now: their parked payloads need nobody any more."""
+    for ids in chunked(external_ids):
+        conn.execute(
+            update(t.inbox)
+            .where(
+                t.inbox.c.connection_id == connection_id,
+                t.inbox.c.topic == topic,
+                t.inbox.c.external_id.in_(ids),
+                t.inbox.c.state == "parked",
+            )
+            .values(state="stale")
+        )
+
+
+def amend_problems(
+    conn: Connection, raw_id: int, problems: list[dict[str, str]] | None, mapping_version: str
+) -> None:
+    """A parked row was read again and still does not map: say why by today's definition."""
+    values = {"problems": problems, "mapping_version": mapping_version}
+    conn.execute(update(t.inbox).where(t.inbox.c.id == raw_id).values(values))

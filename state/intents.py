@@ -1,0 +1,124 @@
+"""Intents: what must happen outside, written down before the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from state import tables as t
+from state.ids import insert_one
+
+OPEN = ("planned", "sending", "accepted", "unknown")
+
+intent = t.intent
+
+
+def plan(
+    conn: Connection,
+    *,
+    connection_id: int,
+    kind: str,
+    subject: tuple[str, int],
+    key: str,
+    body: Mapping[str, Any],
+    now: datetime,
+    not_before: datetime | None = None,
+) -> int:
+    """Write an intent down. Its body is frozen from here on; its key names it for ever."""
+    return insert_one(
+        conn,
+        intent,
+        connection_id=connection_id,
+        kind=kind,
+        subject_type=subject[0],
+        subject_id=subject[1],
+        idempotency_key=key,
+        body=body,
+        not_before=not_before or now,
+        created_at=now,
+    )
+
+
+def supersede(conn: Connection, kind: str, subject_id: int, now: datetime) -> int:
+    """Drop planned intents of a subject in favour of a newer one; never those already sent."""
+    where = (intent.c.kind == kind) & (intent.c.subject_id == subject_id)
+    where &= intent.c.state == "planned"
+    values = {"state": "superseded", "settled_at": now}
+    return conn.execute(update(intent).where(where).values(values)).rowcount
+
+
+def withdraw(conn: Connection, kind: str, subject_id: int, now: datetime) -> bool:
+    """Take back an intent that was certainly never sent; true when there was one."""
+    where = (intent.c.kind == kind) & (intent.c.subject_id == subject_id)
+    where &= (intent.c.state == "planned") & (intent.c.attempts == 0)
+    values = {"state": "superseded", "settled_at": now, "message": "withdrawn before it was sent"}
+    return conn.execute(update(intent).where(where).values(values)).rowcount > 0
+
+
+def in_state(conn: Connection, connection_id: int, *states: str) -> list[Row[Any]]:
+    """Intents of a connection in these states, oldest first."""
+    query = select(intent).where(
+        intent.c.connection_id == connection_id, intent.c.state.in_(states)
+    )
+    return list(conn.execute(query.order_by(intent.c.id)))
+
+
+def of_subject(conn: Connection, kind: str, subject_id: int) -> list[Row[Any]]:
+    where = (intent.c.kind == kind) & (intent.c.subject_id == subject_id)
+    return list(conn.execute(select(intent).where(where).order_by(intent.c.id)))
+
+
+def due(
+    conn: Connection, connection_id: int, kind: str, now: datetime, limit: int
+) -> list[Row[Any]]:
+    """The next intents to send: one per subject, the oldest, and none behind an unsettled one."""
+    earlier = intent.alias("earlier")
+    blocked = (
+        select(earlier.c.id)
+        .where(
+            earlier.c.kind == intent.c.kind,
+            earlier.c.subject_id == intent.c.subject_id,
+            earlier.c.id < intent.c.id,
+            earlier.c.state.in_(OPEN),
+        )
+        .exists()
+    )
+    query = (
+        select(intent)
+        .where(
+            intent.c.connection_id == connection_id,
+            intent.c.kind == kind,
+            intent.c.state == "planned",
+            intent.c.not_before <= now,
+            ~blocked,
+        )
+        .order_by(intent.c.id)
+        .limit(limit)
+    )
+    return list(conn.execute(query))
+
+
+def mark_sending(conn: Connection, ids: Iterable[int], now: datetime) -> None:
+    where = intent.c.id.in_(list(ids))
+    values = {"state": "sending", "sent_at": now, "attempts": intent.c.attempts + 1}
+    conn.execute(update(intent).where(where).values(values))
+
+
+def move(conn: Connection, intent_id: int, state: str, **values: Any) -> None:
+    conn.execute(update(intent).where(intent.c.id == intent_id).values(state=state, **values))
+
+
+def open_counts(conn: Connection) -> dict[int, dict[str, int]]:
+    """Unsettled intents by connection and state, ``review`` among them."""
+    query = (
+        select(intent.c.connection_id, intent.c.state, func.count())
+        .where(intent.c.state.in_((*OPEN, "review")))
+        .group_by(intent.c.connection_id, intent.c.state)
+    )
+    found: dict[int, dict[str, int]] = {}
+    for connection_id, state, n in conn.execute(query):
+        found.setdefault(connection_id, {})[state] = n
+    return found

@@ -1,0 +1,353 @@
+"""Orders and their lines: reading, bulk insert, and replacing what the channel reports anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, func, insert, or_, select, update
+
+from state import tables as t
+from state.batches import chunked
+from state.ids import insert_one, take_ids
+
+Values = dict[str, Any]
+
+
+@dataclass(slots=True)
+class TaxedAdjustment:
+    values: Values
+    taxes: list[Values] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class LineRows:
+    values: Values
+    taxes: list[Values] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RefundRows:
+    """``lines`` name their order line by ``channel_line_id`` until the ids are known."""
+
+    values: Values
+    lines: list[Values] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class OrderRows:
+    """One order as rows, without the ids that the database will give."""
+
+    order: Values
+    lines: list[LineRows]
+    bill_to: Values | None = None
+    ship_to: Values | None = None
+    adjustments: list[TaxedAdjustment] = field(default_factory=list)
+    taxes: list[Values] = field(default_factory=list)
+    payments: list[Values] = field(default_factory=list)
+    refunds: list[RefundRows] = field(default_factory=list)
+
+
+def existing(
+    conn: Connection, connection_id: int, channel_order_ids: Sequence[str]
+) -> dict[str, Row[Any]]:
+    """Orders we already have, by the channel's id."""
+    order = t.sales_order
+    found: dict[str, Row[Any]] = {}
+    for chunk in chunked(channel_order_ids):
+        query = select(order).where(
+            order.c.connection_id == connection_id, order.c.channel_order_id.in_(chunk)
+        )
+        found.update((row.channel_order_id, row) for row in conn.execute(query))
+    return found
+
+
+class _Batch:
+    """Rows of many tables on their way in: one executemany per table."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._rows: dict[Table, list[Values]] = {}
+
+    def add(self, table: Table, rows: Iterable[Values]) -> None:
+        self._rows.setdefault(table, []).extend(rows)
+
+    def write(self) -> None:
+        for table in t.metadata.sorted_tables:
+            rows = self._rows.get(table)
+            if rows:
+                self._conn.execute(insert(table), rows)
+
+
+def insert_all(conn: Connection, orders: Sequence[OrderRows]) -> list[int]:
+    """Insert new orders with all that hangs on them; returns their ids, in order."""
+    order_ids = take_ids(conn, t.sales_order, len(orders))
+    line_ids = iter(take_ids(conn, t.order_line, sum(len(o.lines) for o in orders)))
+    addresses = iter(
+        take_ids(
+            conn, t.address, sum((o.bill_to is not None) + (o.ship_to is not None) for o in orders)
+        )
+    )
+    batch = _Batch(conn)
+    ids_of_lines: list[dict[str, int]] = []
+    for order_id, rows in zip(order_ids, orders, strict=True):
+        _add_order(batch, order_id, rows, addresses)
+        numbers = {}
+        for line in rows.lines:
+            line_id = next(line_ids)
+            numbers[line.values["channel_line_id"]] = line_id
+            batch.add(t.order_line, [{"id": line_id, "order_id": order_id, **line.values}])
+            batch.add(
+                t.tax_line,
+                (
+                    {"order_id": order_id, "order_line_id": line_id, "adjustment_id": None, **tax}
+                    for tax in line.taxes
+                ),
+            )
+        ids_of_lines.append(numbers)
+    _add_money(conn, batch, order_ids, orders, ids_of_lines)
+    batch.write()
+    return order_ids
+
+
+def _add_order(batch: _Batch, order_id: int, rows: OrderRows, addresses: Any) -> None:
+    values = {"id": order_id, "bill_to_id": None, "ship_to_id": None, **rows.order}
+    for column, address in (("bill_to_id", rows.bill_to), ("ship_to_id", rows.ship_to)):
+        if address is not None:
+            values[column] = next(addresses)
+            batch.add(t.address, [{"id": values[column], **address}])
+    batch.add(t.sales_order, [values])
+
+
+def _add_money(
+    conn: Connection,
+    batch: _Batch,
+    order_ids: Sequence[int],
+    orders: Sequence[OrderRows],
+    line_ids: Sequence[Mapping[str, int]],
+) -> None:
+    """Adjustments, taxes, payments and refunds of orders whose lines are numbered already."""
+    adjustment_ids = iter(
+        take_ids(conn, t.order_adjustment, sum(len(o.adjustments) for o in orders))
+    )
+    refund_ids = iter(take_ids(conn, t.refund, sum(len(o.refunds) for o in orders)))
+    for order_id, rows, lines in zip(order_ids, orders, line_ids, strict=True):
+        for adjustment in rows.adjustments:
+            adjustment_id = next(adjustment_ids)
+            batch.add(
+                t.order_adjustment,
+                [{"id": adjustment_id, "order_id": order_id, **adjustment.values}],
+            )
+            batch.add(
+                t.tax_line,
+                (
+                    {
+                        "order_id": order_id,
+                        "order_line_id": None,
+                        "adjustment_id": adjustment_id,
+                        **tax,
+                    }
+                    for tax in adjustment.taxes
+                ),
+            )
+        batch.add(
+            t.tax_line,
+            (
+                {"order_id": order_id, "order_line_id": None, "adjustment_id": None, **tax}
+                for tax in rows.taxes
+            ),
+        )
+        batch.add(t.payment, ({"order_id": order_id, **payment} for payment in rows.payments))
+        for refund in rows.refunds:
+            refund_id = next(refund_ids)
+            batch.add(t.refund, [{"id": refund_id, "order_id": order_id, **refund.values}])
+            batch.add(
+                t.refund_line, (_refund_line(refund_id, line, lines) for line in refund.lines)
+            )
+
+
+def _refund_line(refund_id: int, line: Values, line_ids: Mapping[str, int]) -> Values:
+    named = dict(line)
+    order_line_id = line_ids.get(named.pop("channel_line_id"))
+    return {"refund_id": refund_id, "order_line_id": order_line_id, **named}
+
+
+def lines(conn: Connection, order_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
+    """Lines by order, in line order."""
+    found: dict[int, list[Row[Any]]] = {}
+    for chunk in chunked(list(order_ids)):
+        query = select(t.order_line).where(t.order_line.c.order_id.in_(chunk))
+        for row in conn.execute(query.order_by(t.order_line.c.order_id, t.order_line.c.line_no)):
+            found.setdefault(row.order_id, []).append(row)
+    return found
+
+
+def replace(conn: Connection, old: Row[Any], rows: OrderRows) -> None:
+    """Put the channel's newer report in place of the older one, except for the lines.
+
+    Lines carry our counters and are amended one by one by ``sync``; everything else belongs to
+    the channel alone.
+    """
+    values = dict(rows.order)
+    for column, address in (("bill_to_id", rows.bill_to), ("ship_to_id", rows.ship_to)):
+        if address is None:
+            continue
+        current = getattr(old, column)
+        if current is None:
+            values[column] = insert_one(conn, t.address, **address)
+        else:
+            conn.execute(update(t.address).where(t.address.c.id == current).values(address))
+    conn.execute(update(t.sales_order).where(t.sales_order.c.id == old.id).values(values))
+    _delete_money(conn, old.id)
+    now_lines = lines(conn, [old.id]).get(old.id, [])
+    batch = _Batch(conn)
+    _add_money(conn, batch, [old.id], [rows], [{row.channel_line_id: row.id for row in now_lines}])
+    taxed = {row.channel_line_id: row.id for row in now_lines}
+    for line in rows.lines:
+        batch.add(
+            t.tax_line,
+            (
+                {
+                    "order_id": old.id,
+                    "adjustment_id": None,
+                    "order_line_id": taxed[line.values["channel_line_id"]],
+                    **tax,
+                }
+                for tax in line.taxes
+            ),
+        )
+    batch.write()
+
+
+def _delete_money(conn: Connection, order_id: int) -> None:
+    refunds = select(t.refund.c.id).where(t.refund.c.order_id == order_id)
+    conn.execute(delete(t.refund_line).where(t.refund_line.c.refund_id.in_(refunds)))
+    for table in (t.refund, t.payment, t.tax_line, t.order_adjustment):
+        conn.execute(delete(table).where(table.c.order_id == order_id))
+
+
+def set_order(conn: Connection, order_id: int, **values: Any) -> None:
+    conn.execute(update(t.sales_order).where(t.sales_order.c.id == order_id).values(values))
+
+
+def set_line(conn: Connection, line_id: int, **values: Any) -> None:
+    conn.execute(update(t.order_line).where(t.order_line.c.id == line_id).values(values))
+
+
+def move_line(conn: Connection, line_id: int, **deltas: Decimal) -> None:
+    """Add to a line's counters: ``move_line(conn, 7, qty_allocated=-2, qty_released=2)``."""
+    columns = t.order_line.c
+    changes = {name: columns[name] + delta for name, delta in deltas.items()}
+    conn.execute(update(t.order_line).where(columns.id == line_id).values(changes))
+
+
+def open_quantity() -> Any:
+    """SQL: what of a line is neither cancelled nor in anybody's hands yet."""
+    line = t.order_line.c
+    return (
+        line.qty_ordered
+        - line.qty_cancelled
+        - line.qty_allocated
+        - line.qty_released
+        - line.qty_shipped
+    )
+
+
+def awaiting_allocation(conn: Connection) -> list[int]:
+    """Accepted orders that may ship and have open lines, oldest first."""
+    order, line, hold = t.sales_order, t.order_line, t.hold
+    held = select(hold.c.id).where(hold.c.order_id == order.c.id, hold.c.released_at.is_(None))
+    query = (
+        select(order.c.id)
+        .where(
+            order.c.intake_state == "accepted",
+            order.c.channel_status == "ready",
+            ~held.exists(),
+            select(line.c.id)
+            .where(
+                line.c.order_id == order.c.id,
+                line.c.park_reason.is_(None),
+                line.c.sku_id.is_not(None),
+                line.c.requires_shipping,
+                open_quantity() > 0,
+            )
+            .exists(),
+        )
+        .order_by(order.c.placed_at, order.c.id)
+    )
+    return [row[0] for row in conn.execute(query)]
+
+
+def get(conn: Connection, order_id: int, *, lock: bool = False) -> Row[Any]:
+    query = select(t.sales_order).where(t.sales_order.c.id == order_id)
+    return conn.execute(query.with_for_update() if lock else query).one()
+
+
+def find(conn: Connection, word: str) -> list[Row[Any]]:
+    """Orders that a person may mean: by the channel's id or name, or by our number."""
+    order = t.sales_order
+    named = [order.c.channel_order_id == word, order.c.channel_order_name == word]
+    if word.isdigit() and len(word) < 18:
+        named.append(order.c.id == int(word))
+    query = select(order, t.connection.c.name.label("connection")).join(
+        t.connection, t.connection.c.id == order.c.connection_id
+    )
+    return list(conn.execute(query.where(or_(*named)).order_by(order.c.id)))
+
+
+def address(conn: Connection, address_id: int | None) -> Row[Any] | None:
+    if address_id is None:
+        return None
+    return conn.execute(select(t.address).where(t.address.c.id == address_id)).first()
+
+
+def parked_lines(conn: Connection, connection_id: int | None = None) -> list[Row[Any]]:
+    """Parked lines with their order and connection."""
+    query = (
+        select(
+            t.order_line,
+            t.sales_order.c.channel_order_id,
+            t.sales_order.c.channel_order_name,
+            t.sales_order.c.connection_id,
+            t.connection.c.name.label("connection"),
+        )
+        .join(t.sales_order, t.sales_order.c.id == t.order_line.c.order_id)
+        .join(t.connection, t.connection.c.id == t.sales_order.c.connection_id)
+        .where(
+            t.order_line.c.park_reason.is_not(None),
+            t.sales_order.c.intake_state.in_(("accepted", "parked")),
+        )
+        .order_by(t.order_line.c.id)
+    )
+    if connection_id is not None:
+        query = query.where(t.sales_order.c.connection_id == connection_id)
+    return list(conn.execute(query))
+
+
+def held_orders(conn: Connection) -> list[Row[Any]]:
+    """Open holds with their order and connection."""
+    query = (
+        select(
+            t.hold,
+            t.sales_order.c.channel_order_id,
+            t.sales_order.c.channel_order_name,
+            t.connection.c.name.label("connection"),
+        )
+        .join(t.sales_order, t.sales_order.c.id == t.hold.c.order_id)
+        .join(t.connection, t.connection.c.id == t.sales_order.c.connection_id)
+        .where(t.hold.c.released_at.is_(None))
+        .order_by(t.hold.c.id)
+    )
+    return list(conn.execute(query))
+
+
+def count_by_state(conn: Connection) -> list[Row[Any]]:
+    order = t.sales_order
+    query = (
+        select(t.connection.c.name, order.c.intake_state, func.count())
+        .join(t.connection, t.connection.c.id == order.c.connection_id)
+        .group_by(t.connection.c.name, order.c.intake_state)
+    )
+    return list(conn.execute(query))

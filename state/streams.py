@@ -1,0 +1,275 @@
+"""The row that decides: what a stream wants, when it is due, who runs it, how far it has read.
+
+One run per stream at a time, on any number of processes. The engine only delivers hints; a lost,
+doubled or late one changes nothing, because a run starts by winning the row here. Every claim
+raises the *fence*, and every transaction of a run ends with a look at it (``seal``): a worker that
+was paused past its lease and wakes up while another one runs can write nothing.
+
+Times are aware UTC, given by the caller; lease lengths are seconds of that same clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, or_, select, update
+
+from state import tables as t
+from state.errors import LostLease
+
+_s = t.stream
+
+DUE_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run a stream, until the lease ends or somebody else claims it.
+
+    ``want`` and ``done`` are the counters when the claim was won: a ``want`` raised later is left
+    for another run. ``failures``: how many runs in a row have failed before this one.
+    """
+
+    key: str
+    job: str
+    connection_id: int | None
+    owner: str
+    fence: int
+    lease_s: float
+    want: int
+    done: int
+    every_s: int
+    failures: int
+    cursor: dict[str, Any] | None
+
+
+def key_of(job: str, connection: str | None = None) -> str:
+    """The stream's key: ``pull-orders:shop-eu``, or the job's name where it is global."""
+    return job if connection is None else f"{job}:{connection}"
+
+
+def ensure(
+    conn: Connection, key: str, job: str, connection_id: int | None, every_s: int, now: datetime
+) -> None:
+    """Make the stream exist with this interval; a new one is due at once."""
+    # A shorter interval counts from now on, not after the longer one has run out.
+    soonest = now + timedelta(seconds=every_s)
+    due_at = case((and_(_s.c.failures == 0, _s.c.due_at > soonest), soonest), else_=_s.c.due_at)
+    row = {"job": job, "connection_id": connection_id, "every_s": every_s}
+    known = update(_s).where(_s.c.key == key).values(due_at=due_at, **row)
+    if conn.execute(known).rowcount == 0:
+        conn.execute(insert(_s).values(key=key, due_at=now, **row))
+
+
+def retire(conn: Connection, keep: Collection[str]) -> None:
+    """Remove the streams whose key is not in ``keep`` and whose job is not running now."""
+    unwanted = [key for key in conn.scalars(select(_s.c.key)) if key not in keep]
+    for key in unwanted:
+        conn.execute(_s.delete().where(_s.c.key == key, _s.c.lease_until.is_(None)))
+
+
+def request(conn: Connection, key: str, now: datetime) -> bool:
+    """Want one more run; false when there is no such stream.
+
+    A request during a run is kept: the stream is due again when the run ends. A failing stream
+    keeps its backoff, or a busy caller would turn it into a hammer.
+    """
+    return bool(conn.execute(_raise_want(_s.c.key == key, now)).rowcount)
+
+
+def due(conn: Connection, now: datetime) -> list[str]:
+    """Keys that may run now, longest overdue first; none of a paused or retired connection."""
+    joined = _s.outerjoin(t.connection, _s.c.connection_id == t.connection.c.id)
+    status = t.connection.c.status
+    found = (
+        select(_s.c.key)
+        .select_from(joined)
+        .where(_s.c.due_at <= now, _free(now), or_(status.is_(None), status.not_in(_NOT_RUNNING)))
+        .order_by(_s.c.due_at)
+        .limit(DUE_AT_ONCE)
+    )
+    return list(conn.scalars(found))
+
+
+def claim(
+    conn: Connection,
+    key: str,
+    owner: str,
+    now: datetime,
+    lease_s: float,
+    *,
+    even_if_not_due: bool = False,
+) -> Claim | None:
+    """Win the stream for ``lease_s`` seconds, or null: it is not due, or somebody runs it.
+
+    One conditional update, so of any number of processes exactly one wins.
+    """
+    won = update(_s).where(_s.c.key == key, _free(now))
+    if not even_if_not_due:
+        won = won.where(_s.c.due_at <= now)
+    until = now + timedelta(seconds=lease_s)
+    won = won.values(fence=_s.c.fence + 1, owner=owner, lease_until=until)
+    row = conn.execute(won.returning(*_s.c)).first()
+    if row is None:
+        return None
+    return Claim(
+        key=row.key,
+        job=row.job,
+        connection_id=row.connection_id,
+        owner=owner,
+        fence=row.fence,
+        lease_s=lease_s,
+        want=row.want,
+        done=row.done,
+        every_s=row.every_s,
+        failures=row.failures,
+        cursor=row.cursor,
+    )
+
+
+def extend(conn: Connection, held: Claim, now: datetime) -> None:
+    """Renew the lease; raises ``LostLease`` when another run has taken over."""
+    _update_held(conn, held, lease_until=now + timedelta(seconds=held.lease_s))
+
+
+def look(conn: Connection, held: Claim) -> None:
+    """Raise ``LostLease`` early when another run has already taken over. Locks nothing."""
+    if conn.scalar(select(_s.c.fence).where(_s.c.key == held.key)) != held.fence:
+        raise _lost(held)
+
+
+def seal(
+    conn: Connection,
+    held: Claim,
+    now: datetime,
+    *,
+    cursor: dict[str, Any] | None = None,
+    wanted: Collection[str] = (),
+) -> None:
+    """The last statements of a run's transaction: check the fence, and write what it decides.
+
+    Renews the lease, stores ``cursor`` (null: leaves it) and raises the want of the streams in
+    ``wanted``. Why last: the row stays locked from here to the commit, so no claim can slip in
+    between check and commit, and yet heartbeats and requests do not wait for a page to be
+    written. Why sorted: two runs that ask for each other would otherwise deadlock.
+    """
+    keys = sorted({held.key, *wanted})
+    locked = select(_s.c.key).where(_s.c.key.in_(keys)).order_by(_s.c.key).with_for_update()
+    conn.execute(locked).all()
+    changes: dict[str, Any] = {"lease_until": now + timedelta(seconds=held.lease_s)}
+    if cursor is not None:
+        changes["cursor"] = cursor
+    _update_held(conn, held, **changes)
+    if wanted:
+        conn.execute(_raise_want(_s.c.key.in_(wanted), now))
+
+
+def finish(conn: Connection, held: Claim, now: datetime) -> bool:
+    """End a run that went well; true when the stream is wanted again at once.
+
+    Whatever was requested since the claim is due now, the rest at the next interval.
+    """
+    again = now + timedelta(seconds=held.every_s)
+    _update_held(
+        conn,
+        held,
+        done=held.want,
+        failures=0,
+        last_error="",
+        last_success_at=now,
+        due_at=case((_s.c.want > held.want, now), else_=again),
+        **_NOBODY,
+    )
+    if held.connection_id is not None:
+        _note_success(conn, held.connection_id, now)
+    return bool(conn.scalar(select(_s.c.due_at <= now).where(_s.c.key == held.key)))
+
+
+def fail(conn: Connection, held: Claim, error: str, retry_at: datetime) -> None:
+    """End a run that failed; what was wanted stays wanted."""
+    _update_held(
+        conn, held, failures=_s.c.failures + 1, last_error=error, due_at=retry_at, **_NOBODY
+    )
+
+
+def park_connection(conn: Connection, connection_id: int, problem: str) -> None:
+    """Say that the connection needs mending. Its streams go on trying, slowly."""
+    changes = {"status": "auth_failed", "problem": problem}
+    conn.execute(
+        update(t.connection)
+        .where(t.connection.c.id == connection_id, t.connection.c.status.not_in(_NOT_RUNNING))
+        .values(changes)
+    )
+
+
+def retry_parked_connections(conn: Connection, now: datetime) -> None:
+    """Try the connections that needed mending at once: a restart may have brought new settings."""
+    parked = select(t.connection.c.id).where(t.connection.c.status == "auth_failed")
+    conn.execute(update(_s).where(_s.c.connection_id.in_(parked)).values(due_at=now))
+
+
+def release(conn: Connection, held: Claim) -> None:
+    """Give the stream back as it was found: neither success nor failure."""
+    _update_held(conn, held, **_NOBODY)
+
+
+def lease_owners(conn: Connection) -> list[str]:
+    """Who holds a lease, expired or not."""
+    return list(conn.scalars(select(_s.c.owner).where(_s.c.owner != "").distinct()))
+
+
+def expire_leases(conn: Connection, owner_prefix: str) -> int:
+    """End the leases of an owner known to be dead; its streams may run at once."""
+    held = _s.c.owner.startswith(owner_prefix, autoescape=True)
+    return conn.execute(update(_s).where(held).values(_NOBODY)).rowcount
+
+
+def overview(conn: Connection) -> Sequence[Row[Any]]:
+    """Every stream with its connection's name, status and problem, for people to look at."""
+    joined = _s.outerjoin(t.connection, _s.c.connection_id == t.connection.c.id)
+    c = t.connection.c
+    columns = (*_s.c, c.name.label("connection"), c.connector, c.status, c.problem)
+    return conn.execute(select(*columns).select_from(joined).order_by(c.name, _s.c.job)).all()
+
+
+_NOT_RUNNING = ("paused", "retired")
+_NOBODY: dict[str, Any] = {"lease_until": None, "owner": ""}
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(_s.c.lease_until.is_(None), _s.c.lease_until <= now)
+
+
+def _raise_want(which: ColumnElement[bool], now: datetime) -> Any:
+    # Not later than it was: asking often must not push a stream to the end of the line.
+    soon = case((or_(_s.c.failures > 0, _s.c.due_at < now), _s.c.due_at), else_=now)
+    return update(_s).where(which).values(want=_s.c.want + 1, due_at=soon)
+
+
+def _update_held(conn: Connection, held: Claim, **changes: Any) -> None:
+    owned = update(_s).where(_s.c.key == held.key, _s.c.fence == held.fence)
+    if conn.execute(owned.values(changes)).rowcount == 0:
+        raise _lost(held)
+
+
+def _lost(held: Claim) -> LostLease:
+    return LostLease(f"{held.key}: another run has taken over from {held.owner}")
+
+
+def _note_success(conn: Connection, connection_id: int, now: datetime) -> None:
+    """One stream that works mends the connection only when none of its streams fails.
+
+    A push with nothing to send succeeds without a call, and proves nothing about credentials.
+    """
+    c = t.connection.c
+    failing = select(_s.c.key).where(_s.c.connection_id == connection_id, _s.c.failures > 0)
+    mended = and_(c.status == "auth_failed", ~failing.exists())
+    changes = {
+        "last_ok_at": now,
+        "status": case((mended, "active"), else_=c.status),
+        "problem": case((mended, ""), else_=c.problem),
+    }
+    conn.execute(update(t.connection).where(c.id == connection_id).values(changes))

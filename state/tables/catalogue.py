@@ -1,0 +1,96 @@
+"""Products, SKUs with their other names, and what each channel lists."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from state.tables.base import at, minor, one_of, pk, qty, ref, table
+from state.tables.base import text as words
+
+product = table("product", pk(), words("title"), words("brand"))
+
+sku = table(
+    "sku",
+    pk(),
+    ref("product_id", "product", null=True),
+    Column("code", Text, nullable=False, unique=True),
+    words("title"),
+    words("gtin"),
+    Column("weight_g", Integer, nullable=False, server_default="0"),
+    words("uom", default="EA"),
+    Column("active", Boolean(create_constraint=False), nullable=False),
+)
+
+sku_alias = table(
+    "sku_alias",
+    pk(),
+    ref("sku_id", "sku"),
+    *one_of("scheme", "channel_sku", "gtin", "asin", "mpn", "old_code", "three_pl"),
+    Column("value", Text, nullable=False),
+    # Null: the alias holds on every connection.
+    ref("connection_id", "connection", null=True, index=False),
+    qty("qty_per"),
+    *one_of("source", "import", "agent", "learned", default="agent"),
+    UniqueConstraint("connection_id", "scheme", "value"),
+    # NULLs are distinct to a UNIQUE constraint; a global alias must be unique too.
+    Index(
+        "uq_sku_alias_global",
+        "scheme",
+        "value",
+        unique=True,
+        sqlite_where=text("connection_id IS NULL"),
+        postgresql_where=text("connection_id IS NULL"),
+    ),
+)
+
+channel_listing = table(
+    "channel_listing",
+    pk(),
+    ref("connection_id", "connection", index=False),
+    words("external_product_id"),
+    Column("external_variant_id", Text, nullable=False),
+    words("external_sku"),
+    words("title"),
+    words("product_type"),
+    ref("sku_id", "sku", null=True),
+    *one_of("match_state", "matched", "unmatched", "ignored"),
+    *one_of("fulfilment_flag", "merchant", "marketplace"),
+    *one_of("status", "live", "draft", "ended", "blocked"),
+    *one_of("qty_managed_by", "hub", "channel"),
+    minor("price", null=True),
+    at("last_seen_at", null=False),
+    UniqueConstraint("connection_id", "external_variant_id"),
+)
+
+# The promise of one listing on its way out: computed -> submitted -> confirmed.
+channel_availability = table(
+    "channel_availability",
+    Column("listing_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("computed_qty", Integer, nullable=False),
+    # Rises with every change of computed_qty; the write's key is built from it, never from the
+    # quantity (a sale and a restock would give the same key twice).
+    Column("observation_version", BigInteger, nullable=False),
+    at("computed_at", null=False),
+    Column("submitted_qty", Integer, nullable=True),
+    at("submitted_at"),
+    Column("confirmed_qty", Integer, nullable=True),
+    at("confirmed_at"),
+    words("block_reason"),
+)
+
+# SKUs whose stock or demand changed since their promise was last computed: written in the same
+# transaction as the change, emptied by the promise job.
+dirty_sku = table(
+    "dirty_sku",
+    Column("sku_id", BigInteger, ForeignKey("sku.id"), primary_key=True, autoincrement=False),
+)

@@ -1,0 +1,139 @@
+"""One location's work: decisions, fulfilment orders, shipments, packages, tracking."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Text, UniqueConstraint
+from sqlalchemy.types import JSON
+
+from state.tables.base import at, minor, one_of, pk, qty, ref, table
+from state.tables.base import text as words
+
+routing_decision = table(
+    "routing_decision",
+    pk(),
+    ref("order_id", "sales_order"),
+    at("decided_at", null=False),
+    words("policy_version"),
+    words("inputs_hash"),
+    # The complete inputs, so that the decision can be recomputed.
+    Column("inputs", JSON, nullable=False),
+    # One object per location looked at: location, km, dropped_because.
+    Column("candidates", JSON, nullable=False),
+    # One object per share of the plan: location_id, order_line_id, sku_id, qty.
+    Column("chosen", JSON, nullable=False),
+)
+
+fulfilment_order = table(
+    "fulfilment_order",
+    pk(),
+    ref("order_id", "sales_order"),
+    ref("location_id", "location"),
+    ref("decision_id", "routing_decision", null=True, index=False),
+    *one_of(
+        "work_state",
+        "planned",
+        "open",
+        "in_progress",
+        "part_shipped",
+        "shipped",
+        "cancelled",
+        "incomplete",
+        "late_shipped",
+    ),
+    *one_of(
+        "request_state",
+        "unsubmitted",
+        "submitted",
+        "accepted",
+        "rejected",
+        "cancellation_requested",
+        "cancellation_accepted",
+        "cancellation_rejected",
+        "closed",
+        default="unsubmitted",
+    ),
+    # Our key at the 3PL and the carrier: unique, immutable, at most 40 characters.
+    Column("reference", Text, nullable=False, unique=True),
+    words("external_id"),
+    words("refused_reason"),
+    at("created_at", null=False),
+    at("sent_at"),
+    at("accepted_at"),
+    Index("ix_fulfilment_order_external", "external_id"),
+    Index("ix_fulfilment_order_work", "work_state", "request_state"),
+)
+
+fulfilment_order_line = table(
+    "fulfilment_order_line",
+    pk(),
+    ref("ffo_id", "fulfilment_order"),
+    ref("order_line_id", "order_line"),
+    ref("sku_id", "sku", index=False),
+    ref("reservation_id", "reservation"),
+    qty("qty"),
+    qty("qty_cancelled"),
+    qty("qty_shipped"),
+)
+
+shipment = table(
+    "shipment",
+    pk(),
+    ref("ffo_id", "fulfilment_order"),
+    words("carrier"),
+    words("service_code"),
+    *one_of(
+        "state",
+        "label_bought",
+        "shipped",
+        "in_transit",
+        "delivered",
+        "exception",
+        "voided",
+        "returned",
+        "lost",
+    ),
+    at("shipped_at"),
+    at("delivered_at"),
+    # In minor units of label_currency.
+    minor("label_cost", null=True),
+    words("label_currency"),
+    Column("external_id", Text, nullable=False),
+    UniqueConstraint("ffo_id", "external_id"),
+)
+
+package = table(
+    "package",
+    pk(),
+    ref("shipment_id", "shipment"),
+    Column("seq", Integer, nullable=False),
+    # Unique within the order, numeric, stable across repeats: Amazon's packageReferenceId.
+    Column("package_reference", Text, nullable=False, unique=True),
+    words("carrier"),
+    Column("tracking_number", Text, nullable=False),
+    words("tracking_url"),
+    words("label_url"),
+    Column("weight_g", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("shipment_id", "carrier", "tracking_number"),
+    Index("ix_package_tracking_number", "tracking_number"),
+)
+
+package_line = table(
+    "package_line",
+    pk(),
+    ref("package_id", "package"),
+    ref("ffo_line_id", "fulfilment_order_line", index=False),
+    qty("qty"),
+    UniqueConstraint("package_id", "ffo_line_id"),
+)
+
+tracking_event = table(
+    "tracking_event",
+    pk(),
+    ref("package_id", "package", index=False),
+    words("code"),
+    words("carrier_code"),
+    at("occurred_at", null=False),
+    words("place"),
+    Column("raw_id", BigInteger, nullable=True),
+    UniqueConstraint("package_id", "carrier_code", "occurred_at"),
+)

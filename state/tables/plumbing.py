@@ -1,0 +1,155 @@
+"""Connections, streams, inbox, intents, runs, audit: what keeps the machine going."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.types import JSON
+
+from state.tables.base import at, one_of, pk, ref, table
+from state.tables.base import text as words
+
+connection = table(
+    "connection",
+    pk(),
+    Column("name", Text, nullable=False, unique=True),
+    words("connector"),
+    *one_of("kind", "channel", "fulfilment", "carrier", "files"),
+    *one_of("status", "active", "paused", "auth_failed", "retired", default="active"),
+    words("timezone", default="UTC"),
+    words("problem"),
+    at("last_ok_at"),
+)
+
+stream = table(
+    "stream",
+    Column("key", Text, primary_key=True),
+    words("job"),
+    ref("connection_id", "connection", null=True),
+    Column("every_s", Integer, nullable=False),
+    at("due_at", null=False),
+    Column("want", BigInteger, nullable=False, server_default="0"),
+    Column("done", BigInteger, nullable=False, server_default="0"),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    words("owner"),
+    at("lease_until"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    words("last_error"),
+    at("last_success_at"),
+    Column("cursor", JSON, nullable=True),
+    Index("ix_stream_due", "due_at"),
+)
+
+rate_bucket = table(
+    "rate_bucket",
+    Column("key", Text, primary_key=True),
+    # Theoretical arrival time of the next call (GCRA), microseconds since 1970 UTC.
+    Column("tat_us", BigInteger, nullable=False),
+)
+
+inbox = table(
+    "inbox",
+    pk(),
+    ref("connection_id", "connection"),
+    words("topic"),
+    words("external_id"),
+    Column("sha256", LargeBinary, nullable=False),
+    # The JSON text, zstd-compressed.
+    Column("body", LargeBinary, nullable=False),
+    at("received_at", null=False),
+    *one_of("state", "mapped", "parked", "stale", "ignored"),
+    # [{"field", "message", ...}] of a parked record.
+    Column("problems", JSON, nullable=True),
+    Column("mapping_version", Text, nullable=False, server_default=""),
+    UniqueConstraint("connection_id", "topic", "external_id", "sha256"),
+    Index(
+        "ix_inbox_parked",
+        "connection_id",
+        "topic",
+        sqlite_where=text("state = 'parked'"),
+        postgresql_where=text("state = 'parked'"),
+    ),
+)
+
+intent = table(
+    "intent",
+    pk(),
+    ref("connection_id", "connection"),
+    *one_of(
+        "kind",
+        "stock",
+        "tracking",
+        "fulfilment_order",
+        "cancel_fulfilment_order",
+        "label",
+        "void_label",
+    ),
+    words("subject_type"),
+    Column("subject_id", BigInteger, nullable=False),
+    # Names the intent, never its content and never the clock.
+    Column("idempotency_key", Text, nullable=False, unique=True),
+    Column("body", JSON, nullable=False),
+    *one_of(
+        "state",
+        "planned",
+        "sending",
+        "accepted",
+        "done",
+        "rejected",
+        "unknown",
+        "superseded",
+        "review",
+        default="planned",
+    ),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    at("not_before", null=False),
+    at("sent_at"),
+    at("settled_at"),
+    words("handle"),
+    words("remote_id"),
+    words("code"),
+    words("message"),
+    at("created_at", null=False),
+    Index(
+        "ix_intent_open",
+        "connection_id",
+        "kind",
+        sqlite_where=text("state IN ('planned', 'sending', 'accepted', 'unknown')"),
+        postgresql_where=text("state IN ('planned', 'sending', 'accepted', 'unknown')"),
+    ),
+    Index("ix_intent_subject", "kind", "subject_id"),
+)
+
+run = table(
+    "run",
+    pk(),
+    words("stream_key"),
+    words("job"),
+    ref("connection_id", "connection", null=True),
+    words("trigger"),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    *one_of("state", "running", "ok", "failed", "lost", default="running"),
+    at("started_at", null=False),
+    at("finished_at"),
+    # {"read": 3, "new": 2, ...}: what the job counted.
+    Column("counts", JSON, nullable=False),
+    # {"searchOrders": 2, ...}: calls to the vendor, by operation.
+    Column("calls", JSON, nullable=False),
+    Column("cursor_before", JSON, nullable=True),
+    Column("cursor_after", JSON, nullable=True),
+    words("error"),
+    Index("ix_run_stream", "stream_key", "id"),
+)
+
+audit_event = table(
+    "audit_event",
+    pk(),
+    at("at", null=False),
+    words("actor"),
+    words("action"),
+    words("subject_type"),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("before", JSON, nullable=True),
+    Column("after", JSON, nullable=True),
+    words("reason"),
+    Index("ix_audit_event_subject", "subject_type", "subject_id"),
+)
