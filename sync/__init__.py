@@ -1,0 +1,1 @@
+"""What has to be done? Vendor-neutral business rules over the store."""

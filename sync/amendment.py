@@ -1,0 +1,192 @@
+"""A newer report of an order we have: edits, cancellations, refunds, payments.
+
+Only what the new report changes is touched. Work that has not been handed over is planned anew;
+work that has been is never taken back by an edit: the order is held for a person, or, when the
+whole order is cancelled, the location is asked to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert
+
+from mappings import canonical as c
+from mappings.totals import calculated_total
+from state import history, orders, stock
+from state import tables as t
+from sync import cancellation
+from sync.context import Link
+from sync.judgement import JUDGED, cancelled_quantity, holds_of
+from sync.order_rows import order_rows
+from sync.reading import Reading
+
+
+def amend(
+    conn: Connection,
+    link: Link,
+    old: Row[Any],
+    arrival: Reading,
+    skus: Mapping[str, int],
+    now: datetime,
+) -> set[str]:
+    """Bring order ``old`` to what ``arrival`` reports; returns the streams that have work now."""
+    order: c.Order = arrival.record
+    rows = order_rows(
+        order,
+        arrival.item_problems,
+        skus,
+        link,
+        intake_state=old.intake_state,
+        raw_id=arrival.raw_id,
+        mapping_version=arrival.received.mapping_version,
+        now=now,
+    )
+    del rows.order["recorded_at"]
+    rows.order["edit_version"] = old.edit_version + 1
+    wake = _amend_lines(conn, old.id, rows.lines, order, now)
+    orders.replace(conn, old, rows)
+    history.event(
+        conn,
+        old.id,
+        "changed",
+        f"changed by {link.name} to {order.status}",
+        now,
+        raw_id=arrival.raw_id,
+    )
+    if order.status == "cancelled":
+        wake |= cancellation.cancel_order(conn, old.id, "cancelled by the channel", now)
+    elif old.intake_state not in ("cancelled", "closed"):
+        _judge_again(conn, old, order, arrival, now)
+    else:
+        cancellation.settle_order(conn, old.id, now)
+    return wake
+
+
+def _judge_again(
+    conn: Connection, old: Row[Any], order: c.Order, arrival: Reading, now: datetime
+) -> None:
+    variance = calculated_total(order) - order.grand_total
+    held = {reason.kind: reason for reason in holds_of(order, variance, arrival.item_problems)}
+    history.release_holds(
+        conn, old.id, [kind for kind in JUDGED if kind not in held], "the channel's new report", now
+    )
+    for reason in held.values():
+        history.place_hold(conn, old.id, reason.kind, reason.reason, reason.remedy, now)
+    state = "ignored" if order.status == "ignored" else "parked" if held else "accepted"
+    orders.set_order(conn, old.id, intake_state=state)
+    cancellation.settle_order(conn, old.id, now)
+
+
+def _amend_lines(
+    conn: Connection, order_id: int, new: list[orders.LineRows], order: c.Order, now: datetime
+) -> set[str]:
+    current = {row.channel_line_id: row for row in orders.lines(conn, [order_id]).get(order_id, [])}
+    reported = {line.channel_line_id: line for line in order.lines}
+    if _needs_room(current, new, reported, order):
+        cancellation.stop_unreleased(conn, order_id, "the channel changed the order", now)
+        current = {row.channel_line_id: row for row in orders.lines(conn, [order_id])[order_id]}
+    for rows in new:
+        row = current.pop(rows.values["channel_line_id"], None)
+        if row is None:
+            conn.execute(insert(t.order_line).values(order_id=order_id, **rows.values))
+        else:
+            _amend_line(conn, order_id, row, rows.values, reported, order, now)
+    for vanished in current.values():
+        _remove_line(conn, order_id, vanished, now)
+    return {"allocate"}
+
+
+def _wanted(
+    row: Row[Any], values: Mapping[str, Any], reported: Mapping[str, c.OrderLine], order: c.Order
+) -> tuple[Decimal, Decimal]:
+    """(ordered, cancelled) of a line by the new report, given what has left already."""
+    line = reported.get(values["channel_line_id"])
+    if line is None or values["park_reason"]:
+        return values["qty_ordered"], Decimal(0)
+    return line.quantity, cancelled_quantity(line, order.refunds, row.qty_shipped)
+
+
+def _in_hand(row: Row[Any]) -> Decimal:
+    return Decimal(row.qty_allocated + row.qty_released + row.qty_shipped)
+
+
+def _needs_room(
+    current: Mapping[str, Row[Any]],
+    new: list[orders.LineRows],
+    reported: Mapping[str, c.OrderLine],
+    order: c.Order,
+) -> bool:
+    """Does the new report want less of a line than is allocated, or another SKU?"""
+    kept = {rows.values["channel_line_id"]: rows.values for rows in new}
+    for line_id, row in current.items():
+        if not row.qty_allocated and not row.qty_released:
+            continue
+        values = kept.get(line_id)
+        if values is None or values["sku_id"] != row.sku_id:
+            return True
+        ordered, cancelled = _wanted(row, values, reported, order)
+        if ordered - cancelled < _in_hand(row):
+            return True
+    return False
+
+
+def _amend_line(
+    conn: Connection,
+    order_id: int,
+    row: Row[Any],
+    values: Mapping[str, Any],
+    reported: Mapping[str, c.OrderLine],
+    order: c.Order,
+    now: datetime,
+) -> None:
+    ordered, cancelled = _wanted(row, values, reported, order)
+    changes = dict(values)
+    in_hand = _in_hand(row)
+    if in_hand:
+        # Somebody is working on it: the line keeps its SKU and stays unparked.
+        changes.update(sku_id=row.sku_id, park_reason=None, park_detail="")
+    if ordered - cancelled < in_hand:
+        history.place_hold(
+            conn,
+            order_id,
+            "edited_after_release",
+            f"line {row.line_no} was changed to {ordered - cancelled} after {in_hand} "
+            "had been handed over",
+            "settle it with the location, then 'crossdock release ORDER'",
+            now,
+        )
+        cancelled = min(cancelled, max(Decimal(0), row.qty_ordered - in_hand))
+        ordered = max(ordered, in_hand + cancelled)
+    changes.update(qty_ordered=ordered, qty_cancelled=cancelled)
+    orders.set_line(conn, row.id, **changes)
+    stock.mark_dirty(conn, [i for i in (row.sku_id, changes["sku_id"]) if i])
+
+
+def _remove_line(conn: Connection, order_id: int, row: Row[Any], now: datetime) -> None:
+    """The channel does not report a line any more: what of it has not left is cancelled."""
+    in_hand = _in_hand(row)
+    if row.park_reason == "mapping":
+        conn.execute(delete(t.order_line).where(t.order_line.c.id == row.id))
+        return
+    orders.set_line(
+        conn,
+        row.id,
+        qty_cancelled=max(Decimal(0), row.qty_ordered - in_hand),
+        park_reason=None,
+        park_detail="",
+    )
+    if in_hand > row.qty_shipped:
+        history.place_hold(
+            conn,
+            order_id,
+            "edited_after_release",
+            f"line {row.line_no} was removed after {in_hand} had been handed over",
+            "settle it with the location, then 'crossdock release ORDER'",
+            now,
+        )
+    if row.sku_id:
+        stock.mark_dirty(conn, [row.sku_id])

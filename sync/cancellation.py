@@ -1,0 +1,162 @@
+"""Stopping work: freely before it is handed over, by asking afterwards."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from connectors.base import CancelsFulfilmentOrders, Outcome
+from state import fulfilment, history, intents, orders, stock
+from sync.context import Hub
+
+HANDOVER_KINDS = ("fulfilment_order", "label")
+
+
+def stop_unreleased(conn: Connection, order_id: int, why: str, now: datetime) -> None:
+    """Cancel every fulfilment order that nobody outside knows of, and free its goods."""
+    for ffo in fulfilment.of_order(conn, order_id):
+        if ffo.work_state == "planned" or _withdrawn(conn, ffo, now):
+            close_ffo(conn, ffo, "cancelled", why, now)
+
+
+def _withdrawn(conn: Connection, ffo: Row[Any], now: datetime) -> bool:
+    """Was the hand-over still unsent, so that it could be taken back?"""
+    if ffo.work_state != "open" or ffo.request_state != "unsubmitted":
+        return False
+    return any(intents.withdraw(conn, kind, ffo.id, now) for kind in HANDOVER_KINDS)
+
+
+def close_ffo(conn: Connection, ffo: Row[Any], state: str, why: str, now: datetime) -> None:
+    """End a fulfilment order: what it still held goes back to stock and to its order lines."""
+    for line in fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, []):
+        left = Decimal(line.qty - line.qty_cancelled - line.qty_shipped)
+        if left <= 0:
+            continue
+        fulfilment.move_ffo_line(conn, line.id, qty_cancelled=left)
+        stock.release(conn, line.reservation_id, None, f"release:ffo-line:{line.id}", now)
+        counter = "qty_allocated" if ffo.work_state == "planned" else "qty_released"
+        orders.move_line(conn, line.order_line_id, **{counter: -left})
+    fulfilment.set_ffo(conn, ffo.id, work_state=state, refused_reason=why)
+    history.event(
+        conn, ffo.order_id, "fulfilment_order_closed", f"{ffo.reference} {state}: {why}", now
+    )
+
+
+def cancel_order(conn: Connection, order_id: int, why: str, now: datetime) -> set[str]:
+    """The channel cancelled the order: stop what can be stopped, ask about the rest."""
+    stop_unreleased(conn, order_id, why, now)
+    wake: set[str] = set()
+    for ffo in fulfilment.of_order(conn, order_id):
+        if ffo.work_state in ("open", "in_progress", "part_shipped"):
+            history.place_hold(
+                conn,
+                order_id,
+                "cancel_pending",
+                f"{ffo.location} was asked to stop {ffo.reference}",
+                "nothing to do unless the location does not answer",
+                now,
+            )
+            wake |= request_cancellation(conn, ffo, now)
+    settle_order(conn, order_id, now)
+    return wake
+
+
+def request_cancellation(conn: Connection, ffo: Row[Any], now: datetime) -> set[str]:
+    """Ask the location to stop; only once it has answered that it has the work.
+
+    While the hand-over itself is unsettled nothing can be asked: its settlement comes back here.
+    """
+    if ffo.request_state != "accepted" or ffo.connection_id is None or not ffo.external_id:
+        return set()
+    intents.plan(
+        conn,
+        connection_id=ffo.connection_id,
+        kind="cancel_fulfilment_order",
+        subject=("fulfilment_order", ffo.id),
+        key=f"cancel:{ffo.reference}",
+        body={"remote_id": ffo.external_id},
+        now=now,
+    )
+    fulfilment.set_ffo(conn, ffo.id, request_state="cancellation_requested")
+    history.event(conn, ffo.order_id, "cancellation_requested", f"asked for {ffo.reference}", now)
+    return {f"push:{ffo.taker}"}
+
+
+def send(connector: CancelsFulfilmentOrders, bodies: dict[str, Any]) -> list[Outcome]:
+    return list(
+        connector.cancel_fulfilment_orders({key: b["remote_id"] for key, b in bodies.items()})
+    )
+
+
+def settle(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome) -> set[str]:
+    """The location has answered the request to stop."""
+    now = hub.clock.now()
+    ffo = next(f for f in _siblings(conn, intent.subject_id) if f.id == intent.subject_id)
+    if outcome.status == "applied":
+        fulfilment.set_ffo(conn, ffo.id, request_state="cancellation_accepted")
+        if ffo.work_state in fulfilment.LIVE_WORK:
+            close_ffo(conn, ffo, "cancelled", "stopped by the location", now)
+    else:
+        fulfilment.set_ffo(conn, ffo.id, request_state="cancellation_rejected")
+        history.event(
+            conn,
+            ffo.order_id,
+            "cancellation_rejected",
+            f"too late for {ffo.reference}: {outcome.message}",
+            now,
+        )
+    settle_order(conn, ffo.order_id, now)
+    return set()
+
+
+def _siblings(conn: Connection, ffo_id: int) -> list[Row[Any]]:
+    return fulfilment.of_order(conn, fulfilment.get(conn, ffo_id).order_id)
+
+
+def settle_order(conn: Connection, order_id: int, now: datetime) -> None:
+    """Bring an order's own state to what its lines and its channel say."""
+    order = orders.get(conn, order_id, lock=True)
+    lines = orders.lines(conn, [order_id]).get(order_id, [])
+    if order.channel_status == "cancelled":
+        for line in lines:
+            left = Decimal(
+                line.qty_ordered
+                - line.qty_cancelled
+                - line.qty_released
+                - line.qty_allocated
+                - line.qty_shipped
+            )
+            if left > 0 and line.park_reason is None:
+                orders.move_line(conn, line.id, qty_cancelled=left)
+                stock.mark_dirty(conn, [line.sku_id] if line.sku_id else [])
+    if any(line.qty_allocated or line.qty_released for line in lines):
+        return
+    history.release_holds(conn, order_id, ["cancel_pending"], "the location's answer", now)
+    _end(conn, order, lines, now)
+
+
+def _end(conn: Connection, order: Row[Any], lines: list[Row[Any]], now: datetime) -> None:
+    """Close or cancel an order that nobody works on, when nothing is left to do."""
+    shipped = any(line.qty_shipped for line in lines)
+    if order.channel_status == "cancelled" and not shipped:
+        orders.set_order(
+            conn, order.id, intake_state="cancelled", cancelled_at=order.cancelled_at or now
+        )
+    elif order.intake_state == "accepted" and _nothing_left(lines):
+        orders.set_order(conn, order.id, intake_state="closed", closed_at=now)
+    elif order.channel_status == "fulfilled" and order.intake_state in ("accepted", "parked"):
+        # Somebody completed it in the channel: what we had not shipped is not ours any more.
+        orders.set_order(conn, order.id, intake_state="closed", closed_at=now)
+
+
+def _nothing_left(lines: list[Row[Any]]) -> bool:
+    return bool(lines) and all(
+        line.park_reason is None
+        and (
+            not line.requires_shipping or line.qty_cancelled + line.qty_shipped >= line.qty_ordered
+        )
+        for line in lines
+    )

@@ -1,0 +1,86 @@
+"""What a job is given: the hub with everything it may use, and its own run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from connectors.base import Clock, Connector, Cursor
+from mappings import Definitions
+from state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One configured connection, ready to use. ``since``: how far back a first pull reaches."""
+
+    id: int
+    name: str
+    connector: Connector
+    timezone: ZoneInfo
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Business choices that ops make in ``[orders]`` of the settings.
+
+    ``release_after_s``: how long a planned fulfilment order waits, so that a buyer's second
+    thoughts cost nothing.
+    """
+
+    release_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Everything a job may use; built once by ``jobs.app``."""
+
+    store: Store
+    clock: Clock
+    definitions: Definitions
+    links: Mapping[str, Link]
+    policy: Policy = field(default_factory=Policy)
+
+    def link(self, run: Run) -> Link:
+        if run.connection is None:
+            raise ValueError(f"job {run.job} runs without a connection")
+        return self.links[run.connection]
+
+    def link_by_id(self, connection_id: int) -> Link:
+        return next(link for link in self.links.values() if link.id == connection_id)
+
+
+class Run(Protocol):
+    """One execution of a job. Every write goes through ``commit``, which checks the fence."""
+
+    @property
+    def job(self) -> str: ...
+    @property
+    def connection(self) -> str | None: ...
+    @property
+    def since(self) -> datetime | None: ...
+    @property
+    def dry_run(self) -> bool: ...
+    @property
+    def cursor(self) -> Cursor | None: ...
+    @property
+    def stopping(self) -> bool: ...
+
+    def commit(self) -> AbstractContextManager[Connection]:
+        """A writing transaction. Raises ``LostLease`` when another run has taken over."""
+        ...
+
+    def save_cursor(self, conn: Connection, cursor: Cursor) -> None: ...
+
+    def count(self, name: str, n: int = 1) -> None: ...
+
+    def request(self, conn: Connection, key: str) -> None:
+        """Ask another stream to run; part of the transaction, hinted after the commit."""
+        ...

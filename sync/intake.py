@@ -1,0 +1,230 @@
+"""Orders in: from a channel's pages to accepted orders, or parked ones with the reason.
+
+At least once, in any order: a payload already seen costs a hash comparison, an older version never
+overwrites a newer one, and a page's records and its cursor are committed together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, insert
+
+from connectors.base import PullsOrders, RawRecord
+from mappings import Definition
+from mappings import canonical as c
+from mappings.totals import calculated_total
+from state import catalogue, history, inbox, orders, stock
+from state import tables as t
+from sync import amendment
+from sync.context import Hub, Link, Run
+from sync.judgement import holds_of
+from sync.order_rows import order_rows
+from sync.reading import Reading, read_received
+
+TOPIC = "orders"
+
+
+@dataclass(slots=True)
+class Intake:
+    """What one page came to; ``wake`` names the streams that have work now."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    wake: set[str] = field(default_factory=set)
+
+    def count(self, name: str, n: int = 1) -> None:
+        self.counts[name] = self.counts.get(name, 0) + n
+
+
+def pull_orders(hub: Hub, run: Run) -> None:
+    """Job: take in what changed at a channel since the cursor."""
+    link = hub.link(run)
+    connector = link.connector
+    if not isinstance(connector, PullsOrders):
+        raise TypeError(f"{connector.info.name} does not pull orders")
+    for page in connector.pull_orders(run.cursor, run.since or link.since):
+        arrivals = read_page(hub, link, page.records)
+        with run.commit() as conn:
+            intake = take_in(conn, link, arrivals, hub.clock.now())
+            run.save_cursor(conn, page.cursor)
+            for key in sorted(intake.wake):
+                run.request(conn, key)
+        run.count("read", len(page.records))
+        run.count("unchanged", len(page.records) - len(arrivals))
+        for name, n in intake.counts.items():
+            run.count(name, n)
+        if run.stopping:
+            return
+
+
+def order_definition(hub: Hub, link: Link) -> Definition:
+    return hub.definitions[link.connector.info.definitions[TOPIC]]
+
+
+def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Reading]:
+    """Map what is new on a page; no transaction is open while the mapping runs."""
+    hashed = [(inbox.received(r.external_id, r.body), r.body) for r in records]
+    with hub.store.read() as conn:
+        seen = inbox.known(conn, link.id, TOPIC, [item.external_id for item, _ in hashed])
+    arrivals = []
+    for item, body in hashed:
+        mark = (item.external_id, item.sha256)
+        if mark not in seen:
+            seen.add(mark)
+            arrivals.append(read_received(order_definition(hub, link), item, body))
+    return arrivals
+
+
+def take_in(conn: Connection, link: Link, arrivals: Sequence[Reading], now: datetime) -> Intake:
+    """Store arrivals and bring their orders up to date, in the caller's transaction."""
+    _store_raw(conn, link, arrivals, now)
+    return take_known(conn, link, arrivals, now)
+
+
+def take_known(conn: Connection, link: Link, arrivals: Sequence[Reading], now: datetime) -> Intake:
+    """As ``take_in``, for payloads that the inbox holds already (``raw_id`` is set)."""
+    intake = Intake()
+    if not arrivals:
+        return intake
+    ids = [
+        a.received.external_id if a.record is None else a.record.channel_order_id for a in arrivals
+    ]
+    existing = orders.existing(conn, link.id, ids)
+    new: dict[str, Reading] = {}
+    later: list[Reading] = []
+    for arrival, order_id in zip(arrivals, ids, strict=True):
+        if arrival.record is not None and order_id not in existing and order_id not in new:
+            new[order_id] = arrival
+        else:
+            later.append(arrival)
+    skus = _resolve(conn, link, arrivals)
+    _insert_new(conn, link, list(new.values()), skus, intake, now)
+    for arrival in later:
+        _take_later(conn, link, arrival, skus, intake, now)
+    _supersede_parked(conn, link, arrivals)
+    return intake
+
+
+def _supersede_parked(conn: Connection, link: Link, arrivals: Sequence[Reading]) -> None:
+    """What mapped needs nobody any more, nor do older payloads of it that did not map."""
+    mapped = [a for a in arrivals if a.record is not None]
+    inbox.supersede_parked(conn, link.id, TOPIC, [a.received.external_id for a in mapped])
+
+
+def _store_raw(conn: Connection, link: Link, arrivals: Sequence[Reading], now: datetime) -> None:
+    ids = inbox.add(conn, link.id, TOPIC, [a.received for a in arrivals], now)
+    for arrival, raw_id in zip(arrivals, ids, strict=True):
+        arrival.raw_id = raw_id
+
+
+def _resolve(conn: Connection, link: Link, arrivals: Iterable[Reading]) -> dict[str, int]:
+    names = {line.channel_sku for a in arrivals if a.record is not None for line in a.record.lines}
+    return catalogue.resolve(conn, link.id, names)
+
+
+def intake_state(order: c.Order, held: bool) -> str:
+    """Where a new order starts."""
+    if order.status == "ignored":
+        return "ignored"
+    if order.status == "cancelled":
+        return "cancelled"
+    if order.status == "fulfilled":
+        return "closed"
+    return "parked" if held else "accepted"
+
+
+def _insert_new(
+    conn: Connection,
+    link: Link,
+    arrivals: Sequence[Reading],
+    skus: Mapping[str, int],
+    intake: Intake,
+    now: datetime,
+) -> None:
+    rows, reasons = [], []
+    for arrival in arrivals:
+        order: c.Order = arrival.record
+        held = holds_of(order, calculated_total(order) - order.grand_total, arrival.item_problems)
+        state = intake_state(order, bool(held))
+        reasons.append(held)
+        intake.count(state)
+        rows.append(
+            order_rows(
+                order,
+                arrival.item_problems,
+                skus,
+                link,
+                intake_state=state,
+                raw_id=arrival.raw_id,
+                mapping_version=arrival.received.mapping_version,
+                now=now,
+            )
+        )
+    order_ids = orders.insert_all(conn, rows)
+    events = [
+        {
+            "order_id": order_id,
+            "at": now,
+            "kind": "received",
+            "raw_id": arrival.raw_id,
+            "summary": f"received from {link.name} as {row.order['intake_state']}",
+        }
+        for order_id, arrival, row in zip(order_ids, arrivals, rows, strict=True)
+    ]
+    if events:
+        conn.execute(insert(t.order_event), events)
+    for order_id, held in zip(order_ids, reasons, strict=True):
+        for reason in held:
+            history.place_hold(conn, order_id, reason.kind, reason.reason, reason.remedy, now)
+    if rows:
+        intake.wake.add("allocate")
+        _mark_demand(conn, rows)
+
+
+def _mark_demand(conn: Connection, rows: Iterable[orders.OrderRows]) -> None:
+    """Demand not yet allocated lowers the promise, so its SKUs are computed anew."""
+    stock.mark_dirty(
+        conn,
+        (
+            line.values["sku_id"]
+            for row in rows
+            for line in row.lines
+            if line.values["sku_id"] and row.order["intake_state"] in ("accepted", "parked")
+        ),
+    )
+
+
+def _take_later(
+    conn: Connection,
+    link: Link,
+    arrival: Reading,
+    skus: Mapping[str, int],
+    intake: Intake,
+    now: datetime,
+) -> None:
+    """A payload of an order that we know, or one that did not map."""
+    external_id = arrival.received.external_id
+    if arrival.record is None:
+        intake.count("parked")
+        known = orders.existing(conn, link.id, [external_id]).get(external_id)
+        if known is not None and known.intake_state in ("accepted", "parked"):
+            history.place_hold(
+                conn,
+                known.id,
+                "mapping",
+                "the channel's newest report of it could not be read",
+                "see 'crossdock parked'; correct the mapping definition, then 'crossdock retry'",
+                now,
+            )
+        return
+    old = orders.existing(conn, link.id, [arrival.record.channel_order_id])
+    row = old[arrival.record.channel_order_id]
+    if arrival.record.source_version < row.source_version:
+        inbox.settle(conn, [arrival.raw_id], "stale")
+        intake.count("stale")
+        return
+    intake.count("changed")
+    intake.wake |= amendment.amend(conn, link, row, arrival, skus, now)
+    intake.wake.add("allocate")

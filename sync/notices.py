@@ -1,0 +1,118 @@
+"""Telling the channel what has shipped: one intent per package, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row
+
+from connectors.base import Outcome, PushesTracking
+from mappings import canonical as c
+from state import fulfilment, history, intents, orders
+from sync.context import Hub
+
+
+def plan(conn: Connection, hub: Hub, order_id: int, shipment_id: int, now: datetime) -> set[str]:
+    """Write down a notice for every package of a shipment; returns the stream that sends them."""
+    order = orders.get(conn, order_id)
+    link = hub.link_by_id(order.connection_id)
+    if not isinstance(link.connector, PushesTracking):
+        return set()
+    packages = fulfilment.packages_of_order(conn, order_id)
+    inside = fulfilment.package_lines(conn, [p.id for p in packages])
+    fresh = [p for p in packages if p.shipment_id == shipment_id]
+    complete = _complete(orders.lines(conn, [order_id])[order_id])
+    for package in fresh:
+        notice = _notice(
+            order, package, packages, inside, complete=complete and package.id == fresh[-1].id
+        )
+        intents.plan(
+            conn,
+            connection_id=link.id,
+            kind="tracking",
+            subject=("sales_order", order_id),
+            key=f"tracking:{package.id}",
+            body=msgspec.to_builtins(notice),
+            now=now,
+        )
+    return {f"push:{link.name}"}
+
+
+def _complete(lines: Sequence[Row[Any]]) -> bool:
+    """Has everything left that ever will? A parked line may still be shipped one day."""
+    return all(
+        not line.requires_shipping or line.qty_shipped + line.qty_cancelled >= line.qty_ordered
+        for line in lines
+        if line.park_reason != "mapping"
+    ) and not any(line.park_reason == "mapping" for line in lines)
+
+
+def _notice(
+    order: Row[Any],
+    package: Row[Any],
+    packages: Sequence[Row[Any]],
+    inside: Mapping[int, Sequence[Row[Any]]],
+    *,
+    complete: bool,
+) -> c.TrackingNotice:
+    return c.TrackingNotice(
+        channel_order_id=order.channel_order_id,
+        sub_channel=order.sub_channel,
+        package_reference=package.package_reference,
+        carrier=package.carrier,
+        service_name=package.service_code,
+        tracking_number=package.tracking_number,
+        tracking_url=package.tracking_url,
+        shipped_at=package.shipped_at,
+        lines=_shipped_lines(inside.get(package.id, ())),
+        complete=complete,
+        shipped_so_far=tuple(
+            c.Package(
+                tracking_number=earlier.tracking_number,
+                carrier=earlier.carrier,
+                tracking_url=earlier.tracking_url,
+                lines=_shipped_lines(inside.get(earlier.id, ())),
+            )
+            for earlier in packages
+            if earlier.id <= package.id
+        ),
+    )
+
+
+def _shipped_lines(rows: Sequence[Row[Any]]) -> tuple[c.ShippedLine, ...]:
+    """A parcel's contents per channel line: two of our lines may serve the same one."""
+    total: dict[tuple[str, str], Decimal] = {}
+    for row in rows:
+        mark = (row.sku, row.channel_line_id)
+        total[mark] = total.get(mark, Decimal(0)) + row.qty
+    return tuple(
+        c.ShippedLine(sku=sku, channel_line_id=line_id, quantity=qty)
+        for (sku, line_id), qty in total.items()
+    )
+
+
+def send(connector: PushesTracking, bodies: dict[str, Any]) -> list[Outcome]:
+    notices = {key: msgspec.convert(b, c.TrackingNotice) for key, b in bodies.items()}
+    return list(connector.push_tracking(notices))
+
+
+def settle(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome) -> set[str]:
+    """The channel knows of the package, or refuses to."""
+    now = hub.clock.now()
+    number = intent.body["tracking_number"]
+    if outcome.status == "rejected":
+        history.place_hold(
+            conn,
+            intent.subject_id,
+            "manual",
+            f"the channel refused tracking {number}: {outcome.message}",
+            "enter it in the channel by hand, then 'crossdock release ORDER'",
+            now,
+        )
+    else:
+        history.event(conn, intent.subject_id, "channel_told", f"tracking {number}", now)
+    return set()

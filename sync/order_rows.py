@@ -1,0 +1,188 @@
+"""A canonical order as rows of the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from mappings import ItemProblem
+from mappings import canonical as c
+from mappings.totals import calculated_total
+from state.orders import LineRows, OrderRows, RefundRows, TaxedAdjustment
+from sync.context import Link
+from sync.judgement import cancelled_quantity, park_reason
+
+
+def order_rows(
+    order: c.Order,
+    item_problems: Sequence[ItemProblem],
+    skus: Mapping[str, int],
+    link: Link,
+    *,
+    intake_state: str,
+    raw_id: int,
+    mapping_version: str,
+    now: datetime,
+) -> OrderRows:
+    """Everything of ``order`` that the store keeps; ``skus`` maps channel SKUs to our ids."""
+    calculated = calculated_total(order)
+    values = {
+        "connection_id": link.id,
+        "channel_order_id": order.channel_order_id,
+        "channel_order_name": order.channel_order_name or order.channel_order_id,
+        "sub_channel": order.sub_channel,
+        "channel_status": order.status,
+        "intake_state": intake_state,
+        "placed_at": order.placed_at,
+        "business_date": order.placed_at.astimezone(link.timezone).date(),
+        "channel_updated_at": order.channel_updated_at,
+        "cancelled_at": order.cancelled_at,
+        "recorded_at": now,
+        "currency": order.currency,
+        "prices_include_tax": order.prices_include_tax,
+        "discount_total": order.discount_total,
+        "shipping_total": order.shipping_total,
+        "tax_total": order.tax_total,
+        "grand_total": order.grand_total,
+        "calc_grand_total": calculated,
+        "total_variance": calculated - order.grand_total,
+        "service_name": order.service_name,
+        "note": order.note,
+        "deliver_by_at": order.deliver_by_at,
+        "raw_id": raw_id,
+        "mapping_version": mapping_version,
+        "source_version": order.source_version,
+    }
+    return OrderRows(
+        order=values,
+        lines=line_rows(order, item_problems, skus),
+        bill_to=_address(order.bill_to),
+        ship_to=_address(order.ship_to),
+        adjustments=[
+            TaxedAdjustment(
+                {
+                    "kind": a.kind,
+                    "code": a.code,
+                    "title": a.title,
+                    "amount": a.amount,
+                    "external_id": a.external_id,
+                },
+                [_tax(tax) for tax in a.taxes],
+            )
+            for a in order.adjustments
+        ],
+        taxes=[_tax(tax) for tax in order.taxes],
+        payments=[msgspec.structs.asdict(payment) for payment in order.payments],
+        refunds=[_refund(refund) for refund in order.refunds],
+    )
+
+
+def line_rows(
+    order: c.Order, item_problems: Sequence[ItemProblem], skus: Mapping[str, int]
+) -> list[LineRows]:
+    seen: Counter[str] = Counter()
+    rows = [_line(no, line, order, skus, seen) for no, line in enumerate(order.lines, start=1)]
+    for problem in item_problems:
+        if problem.field == "lines":
+            rows.append(_unreadable_line(len(rows) + 1, problem))
+    return rows
+
+
+def _line(
+    no: int, line: c.OrderLine, order: c.Order, skus: Mapping[str, int], seen: Counter[str]
+) -> LineRows:
+    # Shops have been seen to repeat a line id within one order: the second gets a suffix.
+    seen[line.channel_line_id] += 1
+    repeat = seen[line.channel_line_id]
+    suffix = "" if repeat == 1 else f"#{repeat}"
+    sku_id = skus.get(line.channel_sku)
+    reason, detail = park_reason(line, sku_id)
+    shipped_elsewhere = order.status == "fulfilled"
+    cancelled = cancelled_quantity(line, order.refunds, Decimal(0))
+    values = {
+        "line_no": no,
+        "channel_line_id": line.channel_line_id + suffix,
+        "sku_id": sku_id,
+        "channel_sku": line.channel_sku,
+        "channel_product_id": line.channel_product_id,
+        "title": line.title,
+        "variant_title": line.variant_title,
+        "gtin": line.gtin,
+        "asin": line.asin,
+        "unit_price": line.unit_price,
+        "line_discount_total": line.line_discount_total,
+        "line_tax_total": sum(tax.amount for tax in line.taxes),
+        "line_total": line.line_total,
+        "requires_shipping": line.requires_shipping,
+        "qty_ordered": line.quantity,
+        "qty_cancelled": Decimal(0) if reason or shipped_elsewhere else cancelled,
+        "park_reason": reason,
+        "park_detail": detail,
+    }
+    return LineRows(values, [_tax(tax) for tax in line.taxes])
+
+
+def _unreadable_line(no: int, problem: ItemProblem) -> LineRows:
+    """A line that did not map: kept in sight, out of everybody's way."""
+    said = "; ".join(str(p) for p in problem.problems)
+    return LineRows(
+        {
+            "line_no": no,
+            "channel_line_id": f"unreadable-{problem.index}",
+            "sku_id": None,
+            "channel_sku": "",
+            "channel_product_id": "",
+            "title": f"(line {problem.index + 1} could not be read)",
+            "variant_title": "",
+            "gtin": "",
+            "asin": "",
+            "unit_price": 0,
+            "line_discount_total": 0,
+            "line_tax_total": 0,
+            "line_total": 0,
+            "requires_shipping": True,
+            "qty_ordered": Decimal(0),
+            "qty_cancelled": Decimal(0),
+            "park_reason": "mapping",
+            "park_detail": f"{said}; correct the mapping definition, then 'crossdock retry'",
+        }
+    )
+
+
+def _address(address: c.Address | None) -> dict[str, Any] | None:
+    return None if address is None else msgspec.structs.asdict(address)
+
+
+def _tax(tax: c.TaxLine) -> dict[str, Any]:
+    return {
+        "title": tax.title,
+        "tax_type": tax.tax_type,
+        "rate": None if tax.rate is None else format(tax.rate.normalize(), "f"),
+        "amount": tax.amount,
+        "included": tax.included,
+        "collected_by": tax.collected_by,
+    }
+
+
+def _refund(refund: c.Refund) -> RefundRows:
+    values = {
+        "external_id": refund.external_id,
+        "amount": refund.amount,
+        "reason": refund.reason,
+        "refunded_at": refund.refunded_at,
+    }
+    lines = [
+        {
+            "channel_line_id": line.channel_line_id,
+            "qty": line.quantity,
+            "amount": line.amount,
+            "tax_amount": line.tax_amount,
+        }
+        for line in refund.lines
+    ]
+    return RefundRows(values, lines)

@@ -1,0 +1,47 @@
+"""What happens after an error: the one place that catches everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable
+from state.errors import LostLease
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the engine does with a run that failed.
+
+    ``retry``: the same stream again, after ``retry_after`` seconds or with backoff.
+    ``park_connection``: tell the operator, try again slowly. ``lost``: another run has taken over.
+    ``bug``: ours; kept moving with backoff, and shouted about.
+    """
+
+    kind: Literal["retry", "park_connection", "lost", "bug"]
+    message: str
+    retry_after: float | None = None
+    error: BaseException | None = None
+
+
+def attempt(work: Callable[[], None]) -> Verdict | None:
+    """Run ``work``; null when all is well."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001  the one place; see the module's first line
+        return classify(error)
+    return None
+
+
+def classify(error: Exception) -> Verdict:
+    """Sort an error by what happens next."""
+    if isinstance(error, LostLease):
+        return Verdict("lost", str(error), error=error)
+    if isinstance(error, ConfigProblem):
+        return Verdict("park_connection", str(error), error=error)
+    if isinstance(error, Retryable):
+        return Verdict("retry", str(error), retry_after=error.retry_after, error=error)
+    if isinstance(error, Ambiguous | Rejected):
+        return Verdict("retry", str(error), error=error)
+    return Verdict("bug", f"{type(error).__name__}: {error}", error=error)

@@ -1,0 +1,200 @@
+"""What is set aside, why, and how it gets going again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from state import catalogue, history, inbox, intents, orders, stock
+from sync import intake, shipping
+from sync.context import Hub, Link, Run
+from sync.judgement import JUDGED
+from sync.reading import read_received
+
+RELEASABLE = ("total_variance", "manual", "edited_after_release", "cancel_pending")
+"""Holds that a person may lift. The others end when their cause does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One thing set aside. ``what``: record, order, line, or intent."""
+
+    what: str
+    connection: str
+    order: str
+    reason: str
+    detail: str
+    remedy: str
+    since: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "since": self.since.isoformat() if self.since else None}
+
+
+def listing(conn: Connection, hub: Hub, connection: str | None = None) -> list[Parked]:
+    """Everything that waits for a person, or for something outside to change."""
+    found = [
+        *_records(conn),
+        *_held(conn),
+        *_lines(conn),
+        *_intents(conn, hub),
+    ]
+    return [item for item in found if connection in (None, item.connection)]
+
+
+def _records(conn: Connection) -> list[Parked]:
+    return [
+        Parked(
+            what="record",
+            connection=row.connection,
+            order=row.external_id,
+            reason="mapping",
+            detail="; ".join(
+                f"{p['field'] or 'record'}: {p['message']}" for p in row.problems or []
+            ),
+            remedy=f"correct the definition {row.mapping_version or row.topic} "
+            "(or the record at its source), then 'crossdock retry'",
+            since=row.received_at,
+        )
+        for row in inbox.parked(conn)
+    ]
+
+
+def _held(conn: Connection) -> list[Parked]:
+    return [
+        Parked(
+            "order",
+            row.connection,
+            row.channel_order_name,
+            row.kind,
+            row.reason,
+            row.remedy,
+            row.placed_at,
+        )
+        for row in orders.held_orders(conn)
+    ]
+
+
+def _lines(conn: Connection) -> list[Parked]:
+    return [
+        Parked(
+            what="line",
+            connection=row.connection,
+            order=row.channel_order_name,
+            reason=row.park_reason,
+            detail=f"line {row.line_no} {row.title!r}",
+            remedy=row.park_detail,
+            since=None,
+        )
+        for row in orders.parked_lines(conn)
+    ]
+
+
+def _intents(conn: Connection, hub: Hub) -> list[Parked]:
+    return [
+        Parked(
+            what="intent",
+            connection=link.name,
+            order=row.idempotency_key,
+            reason="review",
+            detail=row.message,
+            remedy="find out at the vendor whether it happened",
+            since=row.created_at,
+        )
+        for link in hub.links.values()
+        for row in intents.in_state(conn, link.id, "review")
+    ]
+
+
+def retry(hub: Hub, run: Run, link: Link) -> dict[str, int]:
+    """Read a connection's parked records again and resolve its parked lines anew."""
+    counts = {"records": 0, "records_mapped": 0, "lines_unparked": 0}
+    with run.commit() as conn:
+        for row in inbox.parked(conn, link.id, intake.TOPIC):
+            counts["records"] += 1
+            counts["records_mapped"] += _again(conn, hub, run, link, row)
+        for row in inbox.parked(conn, link.id, shipping.TOPIC):
+            counts["records"] += 1
+            counts["records_mapped"] += _shipment_again(conn, hub, run, link, row)
+        counts["lines_unparked"] = unpark_lines(conn, link, hub.clock.now())
+        run.request(conn, "allocate")
+        run.request(conn, "promise")
+    return counts
+
+
+def _again(conn: Connection, hub: Hub, run: Run, link: Link, row: Row[Any]) -> int:
+    body = inbox.payload(row)
+    item = inbox.received(row.external_id, body)
+    reading = read_received(intake.order_definition(hub, link), item, body)
+    if reading.record is None:
+        inbox.amend_problems(conn, row.id, item.problems, item.mapping_version)
+        return 0
+    inbox.settle(conn, [row.id], "mapped")
+    reading.raw_id = row.id
+    taken = intake.take_known(conn, link, [reading], hub.clock.now())
+    for key in sorted(taken.wake):
+        run.request(conn, key)
+    return 1
+
+
+def _shipment_again(conn: Connection, hub: Hub, run: Run, link: Link, row: Row[Any]) -> int:
+    definition = hub.definitions[link.connector.info.definitions[shipping.TOPIC]]
+    body = inbox.payload(row)
+    item = inbox.received(row.external_id, body)
+    reading = read_received(definition, item, body)
+    if reading.record is None:
+        inbox.amend_problems(conn, row.id, item.problems, item.mapping_version)
+        return 0
+    inbox.settle(conn, [row.id], "mapped")
+    for key in sorted(shipping.record(conn, hub, reading.record, hub.clock.now())):
+        run.request(conn, key)
+    return 1
+
+
+def unpark_lines(conn: Connection, link: Link, now: datetime) -> int:
+    """Free every line whose SKU is known by now; returns how many."""
+    rows = [row for row in orders.parked_lines(conn, link.id) if row.park_reason == "unmapped"]
+    skus = catalogue.resolve(conn, link.id, [row.channel_sku for row in rows])
+    freed = 0
+    for row in rows:
+        sku_id = skus.get(row.channel_sku)
+        if sku_id is None:
+            continue
+        orders.set_line(conn, row.id, sku_id=sku_id, park_reason=None, park_detail="")
+        history.event(
+            conn, row.order_id, "line_unparked", f"line {row.line_no}: {row.channel_sku} known", now
+        )
+        stock.mark_dirty(conn, [sku_id])
+        freed += 1
+    return freed
+
+
+def release(conn: Connection, order_id: int, actor: str, reason: str, now: datetime) -> list[str]:
+    """Lift an order's holds on a person's word; returns the kinds lifted, for the audit trail."""
+    holds = history.open_holds(conn, [order_id]).get(order_id, {})
+    lifted = [kind for kind in holds if kind in RELEASABLE]
+    if not lifted:
+        return []
+    history.release_holds(conn, order_id, lifted, actor, now)
+    order = orders.get(conn, order_id)
+    if order.intake_state == "parked" and not _still_judged(holds, lifted):
+        orders.set_order(conn, order_id, intake_state="accepted")
+    history.audit(
+        conn,
+        actor=actor,
+        action="release_holds",
+        subject=("sales_order", order_id),
+        before={"holds": sorted(holds)},
+        after={"holds": sorted(set(holds) - set(lifted))},
+        reason=reason,
+        now=now,
+    )
+    return lifted
+
+
+def _still_judged(holds: Any, lifted: Sequence[str]) -> bool:
+    return any(kind in JUDGED and kind not in lifted for kind in holds)

@@ -1,0 +1,63 @@
+"""The kinds of intents: which capability sends each, how one is looked up, what settles it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from connectors import base
+from sync import cancellation, handover, notices, promise
+from sync.context import Hub
+
+Body = dict[str, Any]
+Send = Callable[[Any, dict[str, Body]], Sequence[base.Outcome]]
+Find = Callable[[Any, Body], base.Outcome | None]
+Settle = Callable[[Connection, Hub, Row[Any], base.Outcome], set[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``method`` names the capability's entry in ``Info.pushes``; ``find`` looks our key up."""
+
+    name: str
+    capability: type
+    method: str
+    send: Send
+    settle: Settle
+    find: Find | None = None
+
+
+KINDS = (
+    Kind(
+        "fulfilment_order",
+        base.PushesFulfilmentOrders,
+        "push_fulfilment_orders",
+        handover.send_orders,
+        handover.settle_order,
+        handover.find_order,
+    ),
+    Kind(
+        "cancel_fulfilment_order",
+        base.CancelsFulfilmentOrders,
+        "cancel_fulfilment_orders",
+        cancellation.send,
+        cancellation.settle,
+    ),
+    Kind(
+        "label",
+        base.BuysLabels,
+        "buy_labels",
+        handover.send_labels,
+        handover.settle_label,
+        handover.find_label,
+    ),
+    Kind("tracking", base.PushesTracking, "push_tracking", notices.send, notices.settle),
+    Kind("stock", base.PushesStock, "push_stock", promise.send, promise.settle),
+)
+"""In the order in which a drain sends them: what ships first, then what sells."""
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+"""What an open intent of this name needs."""

@@ -1,0 +1,55 @@
+"""A payload through its mapping definition: a record, or parked with every problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mappings import Definition, ItemProblem, MappingError
+from state import inbox
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the mapping made of one payload; ``record`` is null when it did not map."""
+
+    received: inbox.Received
+    record: Any = None
+    item_problems: Sequence[ItemProblem] = ()
+    raw_id: int = 0
+
+
+def read(definition: Definition, external_id: str, body: Mapping[str, Any]) -> Reading:
+    return read_received(definition, inbox.received(external_id, body), body)
+
+
+def read_received(definition: Definition, item: inbox.Received, body: Mapping[str, Any]) -> Reading:
+    """As ``read``, for a payload that has been hashed already."""
+    item.mapping_version = f"{definition.name}/{definition.version}"
+    try:
+        mapped = definition.apply(body)
+    except MappingError as error:
+        item.state = "parked"
+        item.problems = described(error)
+        return Reading(item)
+    return Reading(item, mapped.record, mapped.item_problems)
+
+
+def described(error: MappingError) -> list[dict[str, str]]:
+    """An error's problems as the inbox keeps them; values are masked already."""
+    return [{name: str(value) for name, value in asdict(p).items()} for p in error.problems]
+
+
+def park_unread(
+    conn: Connection, connection_id: int, topic: str, readings: Iterable[Reading], now: datetime
+) -> int:
+    """Keep the payloads that did not map, each content once; returns how many are new."""
+    unread = [reading.received for reading in readings if reading.record is None]
+    seen = inbox.known(conn, connection_id, topic, [item.external_id for item in unread])
+    fresh = [item for item in unread if (item.external_id, item.sha256) not in seen]
+    inbox.add(conn, connection_id, topic, fresh, now)
+    return len(fresh)
