@@ -1,0 +1,246 @@
+"""The connector contract: capabilities as small protocols, and what passes through them.
+
+A connector is one class that holds a client (``ApiClient``) and implements the capabilities its
+vendor has. It yields raw payloads and takes canonical records; it never retries, sleeps, logs,
+stores or catches: the door (``connectors.http``) and the engine (``sync``) do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from mappings import canonical as c
+
+Cursor = dict[str, Any]
+"""A connector's own, JSON-able note of how far it has read. Opaque to everyone else."""
+
+Status = Literal["applied", "accepted", "rejected", "retry", "unknown"]
+"""What became of one item of a call.
+
+``applied``: done, and the vendor said so. ``accepted``: queued there, ``handle`` finds the result.
+``rejected``: refused for good. ``retry``: certainly not done, may be tried again.
+``unknown``: may or may not have happened.
+"""
+
+Idempotency = Literal["absolute", "reference", "natural", "lookup", "none"]
+"""Why a push may be repeated after ``unknown``.
+
+``absolute``: sets a value, repeating is harmless. ``natural``: the vendor treats a repeat as done.
+``reference``: the vendor refuses a second object with our reference. ``lookup``: only after
+looking for our reference and finding nothing. ``none``: never; a person decides.
+"""
+
+
+class Clock(Protocol):
+    """The one clock. ``sleep`` may return early only when the process is told to stop."""
+
+    def now(self) -> datetime: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record as it came. ``body`` is the decoded JSON object (or row) with every field kept."""
+
+    external_id: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records, and the cursor that may be stored once they are committed.
+
+    ``findings`` tell people of input that could not become records at all (an unreadable file).
+    """
+
+    records: Sequence[RawRecord]
+    cursor: Cursor
+    total: int | None = None
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the item with ``key``, the key the caller gave it."""
+
+    key: str
+    status: Status
+    remote_id: str = ""
+    handle: str = ""
+    code: str = ""
+    message: str = ""
+    retry_after: float | None = None
+    result: c.Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``crossdock check``: what was looked at, whether it is well, what to mend."""
+
+    subject: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """How a push capability behaves, declared once and relied on by the engine.
+
+    ``batch_max``: items per call. ``lookup_lag_s``: how long the vendor's own index may need
+    before an absent reference proves that nothing happened.
+    """
+
+    batch_max: int
+    idempotency: Idempotency
+    lookup_lag_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A token bucket: ``per_second`` refill, ``burst`` capacity."""
+
+    per_second: float
+    burst: int
+
+
+class Config(BaseModel):
+    """Base of a connector's settings: unknown keys are refused, secrets are ``SecretStr``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a connector is. ``pushes`` is keyed by capability name (``push_stock`` ...)."""
+
+    name: str
+    title: str
+    kind: Literal["channel", "fulfilment", "carrier", "files"]
+    limits: Mapping[str, Rate] = field(default_factory=dict)
+    pushes: Mapping[str, Push] = field(default_factory=dict)
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    """Stream or push name -> mapping definition, e.g. ``orders`` -> ``woocommerce.orders``."""
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """Every connector: a description, its settings' model, and a self-test."""
+
+    info: Info
+    config_model: type[Config]
+
+    def check(self) -> Sequence[Finding]:
+        """Prove that address and credentials work. Raises ``ConfigProblem`` with the remedy."""
+        ...
+
+
+@runtime_checkable
+class PullsOrders(Protocol):
+    def pull_orders(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
+        """Yield pages, oldest change first where the vendor can sort.
+
+        ``since`` counts only while there is no cursor. The cursor never passes the vendor's
+        horizon, and a re-read overlaps.
+        """
+        ...
+
+
+@runtime_checkable
+class PullsListings(Protocol):
+    def pull_listings(self) -> Iterator[Page]:
+        """Yield every listing of the account."""
+        ...
+
+
+@runtime_checkable
+class PullsStock(Protocol):
+    def pull_stock(self, cursor: Cursor | None = None) -> Iterator[Page]:
+        """Yield stock counts; a last page with a ``total`` proves that the snapshot is complete.
+
+        Without it only the SKUs named were counted, and nothing is said of the others.
+        ``cursor`` is the one of the last committed page, for sources that report a count once.
+        """
+        ...
+
+
+@runtime_checkable
+class PullsShipments(Protocol):
+    def pull_shipments(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
+        """Yield fulfilment orders that changed, each with its shipments."""
+        ...
+
+
+@runtime_checkable
+class PushesStock(Protocol):
+    def push_stock(self, updates: Mapping[str, c.StockUpdate]) -> Sequence[Outcome]:
+        """Set the quantity of each listing. Keys are the caller's."""
+        ...
+
+
+@runtime_checkable
+class PollsSubmissions(Protocol):
+    def poll_submission(self, handle: str, keys: Sequence[str]) -> Sequence[Outcome] | None:
+        """Read the result of an accepted batch; null while the vendor still works on it.
+
+        ``keys``: the items that were accepted with ``handle``, as the push knew them; each of them
+        has an outcome.
+        """
+        ...
+
+
+@runtime_checkable
+class PushesTracking(Protocol):
+    def push_tracking(self, notices: Mapping[str, c.TrackingNotice]) -> Sequence[Outcome]:
+        """Tell the channel about shipped packages."""
+        ...
+
+
+@runtime_checkable
+class PushesFulfilmentOrders(Protocol):
+    def push_fulfilment_orders(
+        self, requests: Mapping[str, c.FulfilmentRequest]
+    ) -> Sequence[Outcome]:
+        """Hand work to a location. ``remote_id`` is the vendor's id of the new order."""
+        ...
+
+    def find_fulfilment_order(self, reference: str) -> str | None:
+        """The vendor's id of the order that carries our reference, if there is one."""
+        ...
+
+
+@runtime_checkable
+class CancelsFulfilmentOrders(Protocol):
+    def cancel_fulfilment_orders(self, remote_ids: Mapping[str, str]) -> Sequence[Outcome]:
+        """Ask to stop. ``applied``: stopped; ``rejected``: too late, the goods ship."""
+        ...
+
+
+@runtime_checkable
+class BuysLabels(Protocol):
+    def quote_rates(self, request: c.LabelRequest) -> Sequence[c.RateQuote]:
+        """Offers for the parcel, cheapest first."""
+        ...
+
+    def buy_labels(self, requests: Mapping[str, c.LabelRequest]) -> Sequence[Outcome]:
+        """Buy the cheapest eligible label for each parcel; ``result`` is a ``Label``."""
+        ...
+
+    def find_label(self, reference: str) -> c.Label | None:
+        """The label already bought under our reference, if any."""
+        ...
+
+    def void_label(self, external_id: str) -> Outcome: ...
+
+
+@runtime_checkable
+class Tracks(Protocol):
+    def track(self, external_id: str) -> Sequence[c.TrackingEvent]:
+        """Events of one label's parcel, oldest first."""
+        ...

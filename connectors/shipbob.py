@@ -1,0 +1,189 @@
+"""ShipBob API 2026-01: orders out to the 3PL; shipments and stock counts in.
+
+Quirks this connector lives with (ShipBob Developer API, OpenAPI 2026-01):
+
+* ``reference_id`` is unique for ever: a second order is refused with 422 and no code of its own,
+  so every refusal is looked up before it is believed;
+* cancelling answers 200 also when only some of the shipments could be stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate
+from connectors.errors import Ambiguous, Rejected
+from connectors.http import Door, segment
+from connectors.outcomes import in_chunks, settle
+from connectors.shipbob_feeds import changed_shipments, stock_levels
+from connectors.skew import skew_finding
+from mappings import Definition
+from mappings import canonical as c
+
+
+class ShipBobConfig(Config):
+    """``url`` is the address without the version. ``location_id`` is ShipBob's fulfilment center.
+
+    Without a ``location_id`` ShipBob chooses the center and stock is counted over all of them.
+    """
+
+    url: str = "https://api.shipbob.com"
+    token: SecretStr
+    channel_id: int
+    location_code: str = ""
+    """Our code of this location, for its stock counts."""
+    location_id: int | None = None
+    shipping_method: str = Field(default="Standard", min_length=1)
+    """Used for services that ``shipping_methods`` does not name; both as in the ship option map."""
+    shipping_methods: Mapping[str, str] = {}
+
+
+class ShipBob:
+    """One merchant account, seen through one of its channels."""
+
+    config_model: type[Config] = ShipBobConfig
+    info = Info(
+        name="shipbob",
+        title="ShipBob fulfilment",
+        kind="fulfilment",
+        # 150 in any 60 s for the whole account: 60 s of refill and the burst must fit into that.
+        limits={"*": Rate(per_second=2.4, burst=6)},
+        pushes={
+            "push_fulfilment_orders": Push(batch_max=1, idempotency="reference"),
+            "cancel_fulfilment_orders": Push(batch_max=1, idempotency="natural"),
+        },
+        definitions={
+            "shipments": "shipbob.shipments",
+            "stock": "shipbob.stock",
+            "push_fulfilment_orders": "shipbob.fulfilment_orders",
+        },
+    )
+
+    def __init__(
+        self, config: ShipBobConfig, door: Door, definitions: Mapping[str, Definition]
+    ) -> None:
+        token = config.token.get_secret_value()
+        self._config = config
+        self._clock = door.clock
+        self._order = definitions["shipbob.fulfilment_orders"]
+        self._api = door.client(
+            f"{config.url.rstrip('/')}/2026-01",
+            limits=self.info.limits,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "shipbob_channel_id": str(config.channel_id),
+            },
+            secrets=(token,),
+        )
+
+    def close(self) -> None:
+        self._api.close()
+
+    def check(self) -> Sequence[Finding]:
+        """Find the channel, and the fulfilment center if one is configured."""
+        channels = self._api.get("/channel", op="listChannels").object("items")["items"]
+        findings = [
+            _listed("channel_id", self._config.channel_id, channels),
+            skew_finding(self._api.last_skew_s),
+        ]
+        if self._config.location_id is not None:
+            centers = self._api.get("/location", op="listLocations").array()
+            findings.append(_listed("location_id", self._config.location_id, centers))
+        return findings
+
+    def push_fulfilment_orders(
+        self, requests: Mapping[str, c.FulfilmentRequest]
+    ) -> Sequence[Outcome]:
+        """Create orders; one that exists under our reference with the same goods is adopted."""
+        return settle(in_chunks(requests, 1), self._create)
+
+    def find_fulfilment_order(self, reference: str) -> str | None:
+        """ShipBob's id of the order with our reference, cancelled ones included."""
+        order = self._find(reference)
+        return str(order["id"]) if order else None
+
+    def cancel_fulfilment_orders(self, remote_ids: Mapping[str, str]) -> Sequence[Outcome]:
+        """``rejected`` when at least one shipment can no longer be stopped."""
+        return settle(in_chunks(remote_ids, 1), self._cancel)
+
+    def pull_shipments(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
+        """One record per shipment of every order changed since, oldest order first."""
+        known = datetime.fromisoformat(cursor["watermark"]) if cursor else since
+        return changed_shipments(self._api, known, self._clock.now())
+
+    def pull_stock(self, cursor: Cursor | None = None) -> Iterator[Page]:
+        """The level of every item, in the configured center or over all of them."""
+        return stock_levels(self._api, self._config.location_id, self._config.location_code)
+
+    def _create(self, requests: Mapping[str, c.FulfilmentRequest]) -> list[Outcome]:
+        ((key, request),) = requests.items()
+        method = self._config.shipping_methods.get(request.service_name)
+        context = {
+            "shipping_method": method or self._config.shipping_method,
+            "location_id": self._config.location_id,
+        }
+        body = self._order.render(request, context)
+        try:
+            order = self._api.post("/order", op="createOrder", json=body).object("id")
+        except Rejected:
+            found = self._find(request.reference)
+            if found is None:
+                raise
+            if _goods(found) != _goods(body):
+                sentence = f"ShipBob order {found['id']} has this reference and other goods."
+                raise Rejected(sentence, "duplicate_reference", 422) from None
+            order = found
+        return [Outcome(key, "applied", remote_id=str(order["id"]))]
+
+    def _find(self, reference: str) -> dict[str, Any] | None:
+        params = {"ReferenceIds": reference}
+        listed = self._api.get("/order", op="findOrder", params=params).array()
+        # Compared here too: a filter that is ignored would answer somebody else's order.
+        found = [order for order in listed if order.get("reference_id") == reference]
+        if len(found) > 1:
+            ids = ", ".join(str(order["id"]) for order in found)
+            raise Ambiguous(
+                f"ShipBob orders {ids} all have the reference {reference}: cancel all but one."
+            )
+        return found[0] if found else None
+
+    def _cancel(self, remote_ids: Mapping[str, str]) -> list[Outcome]:
+        ((key, remote_id),) = remote_ids.items()
+        path = f"/order/{segment(remote_id)}"
+        try:
+            reply = self._api.post(f"{path}:cancel", op="cancelOrder", idempotent=True)
+        except Rejected:
+            # A repeat is refused as well, once there is nothing left to cancel.
+            if self._api.get(path, op="getOrder").object("id").get("status") != "Cancelled":
+                raise
+            return [Outcome(key, "applied", remote_id=remote_id)]
+        body = reply.object("status")
+        if body["status"] == "Success":
+            return [Outcome(key, "applied", remote_id=remote_id)]
+        going = [
+            f"{result.get('shipment_id')}: {result.get('reason') or 'not cancelled'}"
+            for result in body.get("canceled_shipment_results") or []
+            if not result.get("is_success")
+        ]
+        message = f"Some shipments go out all the same ({'; '.join(going)})."
+        return [Outcome(key, "rejected", remote_id, code=str(body["status"]), message=message)]
+
+
+def _goods(order: Mapping[str, Any]) -> dict[str, int]:
+    goods: dict[str, int] = {}
+    for product in order.get("products") or []:
+        sku = str(product.get("reference_id"))
+        goods[sku] = goods.get(sku, 0) + product["quantity"]
+    return goods
+
+
+def _listed(setting: str, wanted: int, rows: Sequence[Mapping[str, Any]]) -> Finding:
+    names = {row["id"]: row.get("name") for row in rows}
+    if wanted in names:
+        return Finding(setting, True, f"{wanted} is {names[wanted]!r}")
+    known = ", ".join(f"{number} ({name})" for number, name in names.items()) or "none"
+    return Finding(setting, False, f"{wanted} is not in this account", f"It has: {known}.")

@@ -1,0 +1,106 @@
+"""What ShipBob tells us: shipments of changed orders, and inventory levels.
+
+* Orders carry no time of change, their shipments do; a list of them has page numbers and no total,
+  and is sorted by age. Nothing leaves "changed since", so pages shift towards later ones only:
+  records may come twice, and one that enters behind us is met by the overlap of the next pull.
+* Inventory pages by a cursor inside the address ``next``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from connectors.base import Page, RawRecord
+from connectors.errors import Retryable
+from connectors.http import ApiClient
+from connectors.paging import MOST_PAGES, TokenGuard
+
+PER_PAGE = 250
+
+OVERLAP = timedelta(minutes=5)
+"""Read again before the watermark, for changes that became visible late or behind the reader."""
+
+
+def changed_shipments(api: ApiClient, known: datetime, started: datetime) -> Iterator[Page]:
+    """Pages of ``{order, shipment}`` for every order changed since ``known``.
+
+    An order that has no shipment yet comes once, with null. The cursor's watermark is ShipBob's
+    own latest time of change, but never past ``started``.
+    """
+    since = (known - OVERLAP).astimezone(UTC).isoformat(timespec="seconds")
+    params = {"LastUpdateStartDate": since, "SortOrder": "Oldest", "Limit": PER_PAGE}
+    newest, seen = known, set[int]()
+    for number in range(1, MOST_PAGES):
+        reply = api.get("/order", op="listOrders", params={**params, "Page": number})
+        orders = reply.array()
+        ids = {order["id"] for order in orders}
+        if ids and ids <= seen:
+            raise Retryable("orders: ShipBob repeats a page; stopped reading")
+        seen |= ids
+        changes = [min(_changed_at(order), started) for order in orders]
+        newest = max([newest, *changes])
+        last = len(orders) < PER_PAGE
+        # The list is sorted by age and not by change: only its end proves the watermark.
+        reached = newest if last else known
+        records = [record for order in orders for record in _shipments(order)]
+        yield Page(records, {"v": 1, "watermark": reached.isoformat()})
+        if last:
+            return
+    raise Retryable(f"orders: more than {MOST_PAGES} pages; stopped reading")
+
+
+def stock_levels(api: ApiClient, center: int | None, location_code: str) -> Iterator[Page]:
+    """Pages of ``{level, location, location_code}``; the last one carries the total.
+
+    ``center``: ShipBob's id of the fulfilment center to count in, null for all of them together.
+    """
+    path = "/inventory-level" if center is None else "/inventory-level/locations"
+    params: dict[str, Any] = {"PageSize": PER_PAGE, "LocationId": center}
+    guard, rows = TokenGuard("inventory levels"), 0
+    following: str | None = ""
+    while following is not None:
+        body = api.get(path, op="listInventoryLevels", params=params).object("items")
+        levels = body["items"] or []
+        rows += len(levels)
+        following = guard.follow(body.get("next"), len(levels))
+        # The address may name any host; only its query is of use.
+        params |= dict(httpx.URL(following or "").params)
+        records = [
+            RawRecord(
+                str(level["inventory_id"]),
+                {
+                    "level": level,
+                    "location": _in_center(level, center),
+                    "location_code": location_code,
+                },
+            )
+            for level in levels
+        ]
+        yield Page(records, {}, total=rows if following is None else None)
+
+
+def _in_center(level: Mapping[str, Any], center: int | None) -> Mapping[str, Any] | None:
+    if center is None:
+        return None
+    rows = [row for row in level.get("locations") or [] if row["location_id"] == center]
+    # A center that is not listed holds nothing of the item.
+    return rows[0] if rows else {"location_id": center, "on_hand_quantity": 0}
+
+
+def _changed_at(order: Mapping[str, Any]) -> datetime:
+    times = [order.get("created_date")]
+    times += [shipment.get("last_update_at") for shipment in order.get("shipments") or []]
+    seen = [datetime.fromisoformat(text) for text in times if text]
+    aware = [moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in seen]
+    return max(aware, default=datetime.min.replace(tzinfo=UTC))
+
+
+def _shipments(order: Mapping[str, Any]) -> Iterator[RawRecord]:
+    bare = {name: value for name, value in order.items() if name != "shipments"}
+    for shipment in order.get("shipments") or [None]:
+        number = shipment["id"] if shipment else order["id"]
+        yield RawRecord(str(number), {"order": bare, "shipment": shipment})

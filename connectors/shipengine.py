@@ -1,0 +1,198 @@
+"""ShipEngine (ShipStation API v2) v1: rates, labels, void, tracking.
+
+Quirks this connector lives with (ShipEngine OpenAPI v1):
+
+* ``external_shipment_id`` is the only natural key of a purchase, cut after 50 characters without
+  a word; asking for rates makes a shipment too, and must not take the key away;
+* a second label may carry the same key, and looking it up answers only the earliest, voided or
+  not: the list of the shipment's labels is what counts;
+* voiding answers 200 also when it was refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr
+
+from connectors.base import Config, Finding, Info, Outcome, Push, Rate, Status
+from connectors.errors import Ambiguous, Rejected
+from connectors.http import Door, Reply, segment
+from connectors.outcomes import in_chunks, settle
+from connectors.skew import skew_finding
+from mappings import Definition, MappingError
+from mappings import canonical as c
+
+LONGEST_REFERENCE = 50
+
+LOOKUP_LAG_S = 60.0
+"""Not documented. Searching is by key and immediate in the sandbox; a minute is caution."""
+
+
+class ShipEngineConfig(Config):
+    """``carrier_ids`` are the connected accounts to ask (``se-...``)."""
+
+    url: str = "https://api.shipengine.com"
+    api_key: SecretStr
+    carrier_ids: tuple[Annotated[str, Field(pattern=r"^se(-[a-z0-9]+)+$")], ...] = Field(
+        min_length=1
+    )
+    service_codes: tuple[str, ...] = ()
+    """Services that may be bought; empty: all."""
+
+
+class ShipEngine:
+    """One ShipEngine account with its connected carriers."""
+
+    config_model: type[Config] = ShipEngineConfig
+    info = Info(
+        name="shipengine",
+        title="ShipEngine labels",
+        kind="carrier",
+        # 200 a minute for the whole account: 60 s of refill and the burst must fit into that.
+        limits={"*": Rate(per_second=3.0, burst=20)},
+        pushes={
+            "buy_labels": Push(batch_max=1, idempotency="lookup", lookup_lag_s=LOOKUP_LAG_S),
+            "void_label": Push(batch_max=1, idempotency="natural"),
+        },
+        definitions={
+            "quote_rates": "shipengine.rate",
+            "buy_labels": "shipengine.shipment",
+            "labels": "shipengine.label",
+            "tracking": "shipengine.tracking",
+        },
+    )
+
+    def __init__(
+        self, config: ShipEngineConfig, door: Door, definitions: Mapping[str, Definition]
+    ) -> None:
+        key = config.api_key.get_secret_value()
+        self._config = config
+        self._shipment = definitions["shipengine.shipment"]
+        self._rate = definitions["shipengine.rate"]
+        self._label = definitions["shipengine.label"]
+        self._event = definitions["shipengine.tracking"]
+        self._api = door.client(
+            f"{config.url.rstrip('/')}/v1",
+            limits=self.info.limits,
+            headers={"API-Key": key},
+            secrets=(key,),
+        )
+
+    def close(self) -> None:
+        self._api.close()
+
+    def check(self) -> Sequence[Finding]:
+        """Find every configured carrier among the connected ones."""
+        carriers = self._api.get("/carriers", op="listCarriers").object("carriers")["carriers"]
+        names = {carrier["carrier_id"]: carrier.get("friendly_name") for carrier in carriers}
+        known = ", ".join(f"{number} ({name})" for number, name in names.items()) or "none"
+        findings = [
+            Finding("carrier_ids", True, f"{number} is {names[number]!r}")
+            if number in names
+            else Finding("carrier_ids", False, f"{number} is not connected", f"Use: {known}.")
+            for number in self._config.carrier_ids
+        ]
+        return [*findings, skew_finding(self._api.last_skew_s)]
+
+    def quote_rates(self, request: c.LabelRequest) -> Sequence[c.RateQuote]:
+        """Offers without errors, cheapest first; those in the request's currency before others."""
+        options: dict[str, Any] = {"carrier_ids": list(self._config.carrier_ids)}
+        if self._config.service_codes:
+            options["service_codes"] = list(self._config.service_codes)
+        body = {"rate_options": options, "shipment": self._shipment.render(request)}
+        # Asking twice costs nothing.
+        reply = self._api.post("/rates", op="calculateRates", json=body, idempotent=True)
+        offers = reply.object("rate_response")["rate_response"].get("rates") or []
+        quotes: list[c.RateQuote] = [
+            self._rate.apply(offer).record for offer in offers if self._buyable(offer)
+        ]
+        return sorted(quotes, key=lambda quote: (quote.currency != request.currency, quote.amount))
+
+    def buy_labels(self, requests: Mapping[str, c.LabelRequest]) -> Sequence[Outcome]:
+        """Buy the cheapest; a label that exists under the reference is adopted, not bought."""
+        return settle(in_chunks(requests, 1), self._buy)
+
+    def find_label(self, reference: str) -> c.Label | None:
+        """The live label of the reference. Raises ``Ambiguous`` when there are several."""
+        try:
+            path = f"/labels/external_shipment_id/{segment(reference)}"
+            earliest = self._api.get(path, op="getLabelByExternalId").object("label_id")
+        except Rejected as refusal:
+            if refusal.status != 404:
+                raise
+            return None
+        params = {"shipment_id": earliest.get("shipment_id"), "page_size": 50}
+        others = self._api.get("/labels", op="listLabels", params=params).object("labels")["labels"]
+        live = {
+            label["label_id"]: label
+            for label in (earliest, *others)
+            if label.get("external_shipment_id") == reference and _is_live(label)
+        }
+        if len(live) > 1:
+            raise Ambiguous(f"Labels {', '.join(live)} are all for {reference}: void all but one.")
+        return next((self._label.apply(label).record for label in live.values()), None)
+
+    def void_label(self, external_id: str) -> Outcome:
+        """``applied``: voided, also before; the money comes back when the carrier agrees."""
+        path = f"/labels/{segment(external_id)}/void"
+        body = self._api.put(path, op="voidLabel", idempotent=True).object("approved")
+        code = str(body.get("reason_code") or "")
+        done = body["approved"] is True or code == "label_already_voided"
+        message = str(body.get("message") or "")
+        status: Status = "applied" if done else "rejected"
+        return Outcome(external_id, status, external_id, code=code, message=message)
+
+    def track(self, external_id: str) -> Sequence[c.TrackingEvent]:
+        """What happened to the parcel, oldest first."""
+        path = f"/labels/{segment(external_id)}/track"
+        log = self._api.get(path, op="trackLabel").object()
+        events = [self._event.apply(event).record for event in log.get("events") or []]
+        return sorted(events, key=lambda event: event.occurred_at)
+
+    def _buy(self, requests: Mapping[str, c.LabelRequest]) -> list[Outcome]:
+        ((key, request),) = requests.items()
+        if len(request.reference) > LONGEST_REFERENCE:
+            raise Rejected(f"{request.reference} is longer than {LONGEST_REFERENCE} characters.")
+        quotes = self.quote_rates(request)
+        if not quotes:
+            raise Rejected("No carrier offers a rate for this parcel.", "no_rates_returned")
+        context = {
+            "external_shipment_id": request.reference,
+            "carrier_id": quotes[0].carrier_id,
+            "service_code": quotes[0].service_code,
+        }
+        body = {"shipment": self._shipment.render(request, context), "label_format": "pdf"}
+        try:
+            reply = self._api.post("/labels", op="createLabel", json=body)
+        except Rejected:
+            label = self.find_label(request.reference)
+            if label is None:
+                raise
+        else:
+            label = self._bought(reply, request.reference)
+        return [Outcome(key, "applied", remote_id=label.external_id, result=label)]
+
+    def _bought(self, reply: Reply, reference: str) -> c.Label:
+        """The label of a purchase. Money has moved, so what cannot be read is never a refusal."""
+        body = reply.object("label_id", "status")
+        if body["status"] == "error":
+            raise Rejected(f"The carrier made no label ({body['label_id']}).", "error")
+        if body["status"] != "completed" or body.get("external_shipment_id") != reference:
+            raise Ambiguous(f"Label {body['label_id']} is not there yet, or is for another parcel.")
+        try:
+            label: c.Label = self._label.apply(body).record
+        except MappingError as error:
+            raise Ambiguous(f"A label was bought, and its data is not usable: {error}") from error
+        return label
+
+    def _buyable(self, offer: Mapping[str, Any]) -> bool:
+        allowed = self._config.service_codes
+        return not offer.get("error_messages") and (
+            not allowed or offer.get("service_code") in allowed
+        )
+
+
+def _is_live(label: Mapping[str, Any]) -> bool:
+    return not label.get("voided") and label.get("status") not in ("voided", "error")

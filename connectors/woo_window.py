@@ -1,0 +1,59 @@
+"""The span of modification times that one reading of a Woo shop's orders covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from connectors.base import Cursor
+from connectors.paging import NumberedPages
+
+OVERLAP = timedelta(minutes=5)
+"""Read again before the watermark: covers skewed clocks and changes that became visible late."""
+
+LAG = timedelta(seconds=5)
+"""The newest seconds are left out: their transactions may not be committed yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A closed span of modification times, and how far an interrupted walk through it came."""
+
+    after: datetime
+    until: datetime
+    page: int = 1
+    total: int | None = None
+
+    @classmethod
+    def opened(cls, cursor: Cursor | None, since: datetime, now: datetime) -> Self:
+        if cursor is None:
+            return cls(since, (now - LAG).replace(microsecond=0))
+        after = datetime.fromisoformat(cursor["watermark"])
+        if "until" in cursor:
+            until = datetime.fromisoformat(cursor["until"])
+            return cls(after, until, cursor["page"], cursor["total"])
+        return cls(after, max((now - LAG).replace(microsecond=0), after))
+
+    def params(self) -> dict[str, str]:
+        return {
+            "modified_after": _site_text(self.after - OVERLAP),
+            "modified_before": _site_text(self.until),
+            "dates_are_gmt": "true",
+        }
+
+    def cursor(self, walk: NumberedPages) -> Cursor:
+        if walk.done:
+            return {"v": 1, "watermark": self.until.isoformat()}
+        return {
+            "v": 1,
+            "watermark": self.after.isoformat(),
+            "until": self.until.isoformat(),
+            "page": walk.page,
+            "total": walk.total,
+        }
+
+
+def _site_text(moment: datetime) -> str:
+    """Without an offset: WordPress shifts a text that has one into the site's time zone."""
+    return moment.replace(tzinfo=None, microsecond=0).isoformat()

@@ -1,0 +1,248 @@
+"""WooCommerce REST v3: orders and listings in; stock and tracking out.
+
+Quirks this connector lives with (woocommerce-rest-api-docs, wp-api-v3):
+
+* orders cannot be sorted by modification, so a closed window is walked by ascending id;
+* ``modified_after`` and ``modified_before`` are exclusive, in whole seconds, and in the site's
+  time zone unless ``dates_are_gmt`` is set;
+* an order lists its refunds in short form only; the lines are behind a call per order;
+* a batch answers 200 with an ``error`` inside the item that failed;
+* there is no tracking in core: it is a meta entry that the usual plugins read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import httpx
+import msgspec
+from pydantic import SecretStr
+
+from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate, RawRecord
+from connectors.errors import ConfigProblem, Retryable
+from connectors.http import Door, Reply, segment
+from connectors.outcomes import in_chunks, settle
+from connectors.paging import NumberedPages
+from connectors.skew import skew_finding
+from connectors.woo_window import Window
+from mappings import Definition
+from mappings import canonical as c
+
+PER_PAGE = 100
+"""The most a page or a batch may hold."""
+
+
+class WooConfig(Config):
+    """``url`` is the shop's address, without ``/wp-json``. Keys need read and write permission."""
+
+    url: str
+    consumer_key: SecretStr
+    consumer_secret: SecretStr
+    currency: str | None = None
+    """The currency the shop is expected to run in; compared by ``crossdock check``."""
+    timezone: str | None = None
+    """The time zone the shop is expected to run in; compared by ``crossdock check``."""
+    tracking_meta: str = "_wc_shipment_tracking_items"
+    """Meta key of the tracking plugin (Shipment Tracking and Advanced Shipment Tracking)."""
+
+
+class WooCommerce:
+    config_model: type[Config] = WooConfig
+    info = Info(
+        name="woocommerce",
+        title="WooCommerce shop",
+        kind="channel",
+        # Core has no limit; the shop's host has one nobody publishes. This is courtesy.
+        limits={"*": Rate(per_second=5, burst=10)},
+        pushes={
+            "push_stock": Push(batch_max=PER_PAGE, idempotency="absolute"),
+            "push_tracking": Push(batch_max=PER_PAGE, idempotency="absolute"),
+        },
+        definitions={
+            "orders": "woocommerce.orders",
+            "listings": "woocommerce.listings",
+            "push_stock": "woocommerce.stock",
+            "push_tracking": "woocommerce.tracking",
+        },
+    )
+
+    def __init__(
+        self, config: WooConfig, door: Door, definitions: Mapping[str, Definition]
+    ) -> None:
+        key, secret = config.consumer_key.get_secret_value(), config.consumer_secret
+        self._config = config
+        self._clock = door.clock
+        self._stock = definitions["woocommerce.stock"]
+        self._tracking = definitions["woocommerce.tracking"]
+        self._api = door.client(
+            f"{config.url.rstrip('/')}/wp-json/wc/v3",
+            auth=httpx.BasicAuth(key, secret.get_secret_value()),
+            limits=self.info.limits,
+            secrets=(key, secret.get_secret_value()),
+        )
+
+    def close(self) -> None:
+        self._api.close()
+
+    def check(self) -> Sequence[Finding]:
+        """Read one order and, where expectations are configured, the shop's settings."""
+        self._api.get("/orders", op="listOrders", params={"per_page": 1}).rows()
+        findings = [
+            Finding("credentials", True, "the shop lists its orders"),
+            skew_finding(self._api.last_skew_s),
+        ]
+        if self._config.currency or self._config.timezone:
+            status = self._api.get("/system_status", op="systemStatus")
+            shop = status.object("settings", "environment")
+            findings += [
+                _expected("currency", self._config.currency, shop["settings"].get("currency")),
+                _expected(
+                    "timezone", self._config.timezone, shop["environment"].get("default_timezone")
+                ),
+            ]
+        return findings
+
+    def pull_orders(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
+        """Orders changed in the window, by id; each with its refunds as full objects."""
+        window = Window.opened(cursor, since, self._clock.now())
+        walk = NumberedPages("orders", size=PER_PAGE, page=window.page, total=window.total)
+        while not walk.done:
+            reply = self._list("/orders", "listOrders", walk.page, window.params())
+            orders, total = _rows(reply)
+            if walk.take([str(order["id"]) for order in orders], total):
+                records = [self._record(order) for order in orders]
+                yield Page(records, window.cursor(walk), total)
+
+    def pull_listings(self) -> Iterator[Page]:
+        """Simple products and variations; a variation carries its product as ``parent``."""
+        for products in self._pages("/products", "listProducts"):
+            records: list[RawRecord] = []
+            for product in products:
+                if product.get("type") == "variable":
+                    records += self._variations(product)
+                else:
+                    records.append(RawRecord(str(product["id"]), product))
+            yield Page(records, {})
+
+    def push_stock(self, updates: Mapping[str, c.StockUpdate]) -> Sequence[Outcome]:
+        """Absolute quantities; variations go parent by parent, since a batch cannot mix them."""
+        by_path: dict[str, dict[str, c.StockUpdate]] = {}
+        for key, update in updates.items():
+            by_path.setdefault(_batch_path(update), {})[key] = update
+        chunks = [chunk for group in by_path.values() for chunk in in_chunks(group, PER_PAGE)]
+        return settle(chunks, self._set_stock)
+
+    def push_tracking(self, notices: Mapping[str, c.TrackingNotice]) -> Sequence[Outcome]:
+        """Every package so far on the order, and ``completed`` once nothing is left to ship."""
+        keys: dict[str, list[str]] = {}
+        for key, notice in notices.items():
+            keys.setdefault(notice.channel_order_id, []).append(key)
+        orders = {
+            order_id: _merged([notices[key] for key in group]) for order_id, group in keys.items()
+        }
+        outcomes = settle(in_chunks(orders, PER_PAGE), self._set_tracking)
+        return [replace(outcome, key=key) for outcome in outcomes for key in keys[outcome.key]]
+
+    def _list(self, path: str, op: str, page: int, more: Mapping[str, str]) -> Reply:
+        paging: dict[str, str | int] = {"orderby": "id", "order": "asc", "per_page": PER_PAGE}
+        return self._api.get(path, op=op, params={**more, **paging, "page": page})
+
+    def _pages(self, path: str, op: str) -> Iterator[list[dict[str, Any]]]:
+        walk = NumberedPages(path, size=PER_PAGE)
+        while not walk.done:
+            rows, total = _rows(self._list(path, op, walk.page, {}))
+            if walk.take([str(row["id"]) for row in rows], total):
+                yield rows
+
+    def _record(self, order: dict[str, Any]) -> RawRecord:
+        listed = order.get("refunds") or []
+        if listed:
+            path = f"/orders/{segment(str(order['id']))}/refunds"
+            refunds = self._api.get(path, op="listRefunds", params={"per_page": PER_PAGE}).rows()
+            missing = {entry["id"] for entry in listed} - {entry.get("id") for entry in refunds}
+            if missing:
+                raise Retryable(f"order {order['id']}: its refunds {missing} could not be read")
+            order = {**order, "refunds": refunds}
+        return RawRecord(str(order["id"]), order)
+
+    def _variations(self, product: Mapping[str, Any]) -> Iterator[RawRecord]:
+        parent = {name: product.get(name) for name in ("id", "name", "sku", "status")}
+        path = f"/products/{segment(str(product['id']))}/variations"
+        for rows in self._pages(path, "listVariations"):
+            for row in rows:
+                yield RawRecord(str(row["id"]), {**row, "parent": parent})
+
+    def _set_stock(self, updates: Mapping[str, c.StockUpdate]) -> list[Outcome]:
+        path = _batch_path(next(iter(updates.values())))
+        rows = {key: self._stock.render(update) for key, update in updates.items()}
+        results = self._batch(path, "batchStock", rows.values())
+        return [_outcome(key, row, results) for key, row in rows.items() if row["id"] in results]
+
+    def _set_tracking(self, notices: Mapping[str, c.TrackingNotice]) -> list[Outcome]:
+        context = {"meta_key": self._config.tracking_meta}
+        rows = {key: self._tracking.render(one, context) for key, one in notices.items()}
+        results = self._batch("/orders/batch", "batchOrders", rows.values())
+        return [_outcome(key, row, results) for key, row in rows.items() if row["id"] in results]
+
+    def _batch(self, path: str, op: str, rows: Any) -> dict[int, dict[str, Any]]:
+        reply = self._api.post(path, op=op, json={"update": list(rows)}, idempotent=True)
+        return {row["id"]: row for row in reply.rows("update", having="id")}
+
+
+def _rows(reply: Reply) -> tuple[list[dict[str, Any]], int]:
+    """The rows of a listing and the total it claims."""
+    rows, total = reply.rows(having="id"), reply.headers.get("x-wp-total", "")
+    if not total.isdecimal():
+        raise ConfigProblem(
+            "The shop's reply lacks the header X-WP-Total: without it lost records go unnoticed. "
+            "Let the cache or proxy in front of the shop pass the headers of /wp-json on."
+        )
+    return rows, int(total)
+
+
+def _batch_path(update: c.StockUpdate) -> str:
+    if update.external_variant_id == update.external_product_id:
+        return "/products/batch"
+    return f"/products/{segment(update.external_product_id)}/variations/batch"
+
+
+def _merged(notices: Sequence[c.TrackingNotice]) -> c.TrackingNotice:
+    """One notice for the order: tracking is one meta entry there, written as a whole."""
+    packages: dict[str, c.Package] = {}
+    for notice in notices:
+        own = c.Package(
+            tracking_number=notice.tracking_number,
+            carrier=notice.carrier,
+            tracking_url=notice.tracking_url,
+        )
+        for package in (*notice.shipped_so_far, own):
+            packages.setdefault(package.tracking_number, package)
+    return msgspec.structs.replace(
+        notices[-1],
+        complete=any(notice.complete for notice in notices),
+        shipped_so_far=tuple(packages.values()),
+    )
+
+
+def _outcome(
+    key: str, sent: Mapping[str, Any], results: Mapping[int, Mapping[str, Any]]
+) -> Outcome:
+    result = results[sent["id"]]
+    error = result.get("error")
+    if error:
+        return Outcome(
+            key, "rejected", code=error.get("code", ""), message=error.get("message", "")
+        )
+    if "stock_quantity" in sent and result.get("manage_stock") is not True:
+        remedy = "Woo keeps no stock for it. Switch on stock management for this product."
+        return Outcome(key, "rejected", code="stock_not_managed", message=remedy)
+    return Outcome(key, "applied", remote_id=str(sent["id"]))
+
+
+def _expected(subject: str, wanted: str | None, found: Any) -> Finding:
+    ok = wanted in (None, found)
+    remedy = "" if ok else f"Correct {subject} in this connection, or in the shop's settings."
+    return Finding(subject, ok, f"the shop runs in {found}", remedy)

@@ -1,0 +1,365 @@
+"""The WooCommerce connector against the sandbox, hand-made replies and Woo's documentation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import respx
+
+from connectors.base import (
+    Outcome,
+    Page,
+)
+from connectors.errors import CrossdockError, Rejected, Unreachable
+from connectors.http import Call
+from connectors.woocommerce import WooCommerce
+from mappings import canonical as c
+from sandbox.app import Sandbox
+from sandbox.clock import ManualClock
+from sandbox.server import serve
+from sandbox.vendors.woo_shop import WooOrder, WooShop
+
+SINCE = datetime(2026, 11, 1, tzinfo=UTC)
+API = "https://shop.example/wp-json/wc/v3"
+Shop = Callable[..., WooCommerce]
+
+
+def pulled(connector: WooCommerce, cursor: dict[str, Any] | None = None) -> list[Page]:
+    return list(connector.pull_orders(cursor, SINCE))
+
+
+def ids(pages: list[Page]) -> list[str]:
+    return [record.external_id for page in pages for record in page.records]
+
+
+def order_row(number: int, **more: Any) -> dict[str, Any]:
+    return {"id": number, "status": "processing", "refunds": [], **more}
+
+
+def listing_reply(rows: list[Any], total: int | None = None) -> httpx.Response:
+    headers = {"X-WP-Total": str(len(rows) if total is None else total)}
+    return httpx.Response(200, json=rows, headers=headers)
+
+
+def update(product: int, variant: int, quantity: int) -> c.StockUpdate:
+    return c.StockUpdate(
+        external_product_id=str(product),
+        external_variant_id=str(variant),
+        external_sku="",
+        quantity=quantity,
+    )
+
+
+def notice(order_id: object, number: str, complete: bool = True, **more: Any) -> c.TrackingNotice:
+    return c.TrackingNotice(
+        channel_order_id=str(order_id),
+        package_reference="1",
+        carrier="DHL",
+        tracking_number=number,
+        tracking_url=f"https://dhl.example/{number}",
+        shipped_at=datetime(2026, 11, 2, 12, tzinfo=UTC),
+        lines=(c.ShippedLine(sku="MUG", quantity=Decimal(1)),),
+        complete=complete,
+        **more,
+    )
+
+
+# ---- stock out -------------------------------------------------------------------------------
+
+
+def _sellable(shop: WooShop) -> dict[str, c.StockUpdate]:
+    return {
+        f"key-{p.id}": update(p.parent_id or p.id, p.id, number)
+        for number, p in enumerate(shop.products.values())
+        if p.kind != "variable"
+    }
+
+
+def test_stock_goes_in_one_call_per_parent(
+    woo: WooCommerce, sandbox: Sandbox, calls: list[Call]
+) -> None:
+    shop = sandbox.world.shop
+    updates = _sellable(shop)
+    outcomes = woo.push_stock(updates)
+    assert {(o.key, o.status) for o in outcomes} == {(key, "applied") for key in updates}
+    for wanted in updates.values():
+        assert shop.products[int(wanted.external_variant_id)].stock == wanted.quantity
+    parents = {u.external_product_id for u in updates.values()} - {
+        u.external_variant_id for u in updates.values()
+    }
+    assert len(calls) == 1 + len(parents)
+
+
+def test_a_refused_item_does_not_hold_up_the_batch(woo: WooCommerce, sandbox: Sandbox) -> None:
+    simple = next(p for p in sandbox.world.shop.products.values() if p.kind == "simple")
+    outcomes = woo.push_stock(
+        {
+            "good": update(simple.id, simple.id, 5),
+            "gone": update(999_999, 999_999, 5),
+            "odd": update(0, 0, 5),
+            "text": c.StockUpdate(
+                external_product_id="abc", external_variant_id="abc", external_sku="", quantity=1
+            ),
+        }
+    )
+    found = {outcome.key: (outcome.status, outcome.code) for outcome in outcomes}
+    assert found["good"] == ("applied", "")
+    assert found["gone"] == ("rejected", "woocommerce_rest_product_invalid_id")
+    assert found["text"][0] == "rejected"
+    assert len(found) == 4
+    assert simple.stock == 5
+
+
+def test_a_negative_promise_is_sent_as_nothing_left(woo: WooCommerce, sandbox: Sandbox) -> None:
+    simple = next(p for p in sandbox.world.shop.products.values() if p.kind == "simple")
+    assert [o.status for o in woo.push_stock({"k": update(simple.id, simple.id, -3)})] == [
+        "applied"
+    ]
+    assert simple.stock == 0
+
+
+@pytest.mark.parametrize("kind", ["timeout-after", "500-after", "truncated", "html"])
+def test_a_lost_reply_is_asked_again_since_quantities_are_absolute(
+    woo: WooCommerce, sandbox: Sandbox, kind: str
+) -> None:
+    sandbox.faults.add("woocommerce:batchProducts", kind, times=1)
+    outcomes = woo.push_stock(_sellable(sandbox.world.shop))
+    assert {outcome.status for outcome in outcomes} == {"applied"}
+
+
+def test_stock_of_a_product_that_keeps_none_is_refused_with_the_remedy(
+    web_shop: tuple[WooCommerce, respx.MockRouter],
+) -> None:
+    woo, router = web_shop
+    row = {"id": 7, "manage_stock": False, "stock_quantity": None}
+    router.post("/products/batch").mock(return_value=httpx.Response(200, json={"update": [row]}))
+    (outcome,) = woo.push_stock({"k": update(7, 7, 5)})
+    assert (outcome.status, outcome.code) == ("rejected", "stock_not_managed")
+    assert "Switch on stock management" in outcome.message
+
+
+def test_more_than_a_hundred_go_in_batches_of_a_hundred(
+    web_shop: tuple[WooCommerce, respx.MockRouter],
+) -> None:
+    woo, router = web_shop
+    sizes: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        rows = json.loads(request.content)["update"]
+        sizes.append(len(rows))
+        return httpx.Response(200, json={"update": [{**row, "manage_stock": True} for row in rows]})
+
+    router.post("/products/batch").mock(side_effect=answer)
+    outcomes = woo.push_stock({str(n): update(n, n, n) for n in range(1, 251)})
+    assert sizes == [100, 100, 50]
+    assert [outcome.status for outcome in outcomes] == ["applied"] * 250
+
+
+def test_an_item_missing_from_the_reply_is_unknown(
+    web_shop: tuple[WooCommerce, respx.MockRouter],
+) -> None:
+    woo, router = web_shop
+    row = {"id": 1, "manage_stock": True}
+    router.post("/products/batch").mock(return_value=httpx.Response(200, json={"update": [row]}))
+    outcomes = woo.push_stock({"a": update(1, 1, 5), "b": update(2, 2, 5)})
+    assert [(o.key, o.status) for o in outcomes] == [("a", "applied"), ("b", "unknown")]
+
+
+# ---- tracking out ----------------------------------------------------------------------------
+
+
+def _paid(shop: WooShop) -> list[WooOrder]:
+    return [order for order in shop.orders.values() if order.status == "processing"]
+
+
+def _tracking_of(order: WooOrder) -> list[Mapping[str, Any]]:
+    (entry,) = [m for m in order.body["meta_data"] if m["key"] == "_wc_shipment_tracking_items"]
+    assert isinstance(entry["value"], list)
+    return entry["value"]
+
+
+def test_a_whole_shipment_completes_the_order_with_its_tracking(
+    woo: WooCommerce, sandbox: Sandbox, clock: ManualClock, calls: list[Call]
+) -> None:
+    clock.advance(13 * 3600)
+    pulled(woo)
+    calls.clear()
+    orders = _paid(sandbox.world.shop)
+    notices = {f"n{order.id}": notice(order.id, f"T{order.id}") for order in orders}
+    outcomes = woo.push_tracking(notices)
+    assert outcomes == [
+        Outcome(f"n{order.id}", "applied", remote_id=str(order.id)) for order in orders
+    ]
+    assert len(calls) == 1
+    for order in orders:
+        assert order.status == "completed"
+        assert _tracking_of(order) == [
+            {
+                "tracking_provider": "",
+                "custom_tracking_provider": "DHL",
+                "custom_tracking_link": f"https://dhl.example/T{order.id}",
+                "tracking_number": f"T{order.id}",
+                "date_shipped": 1793620800,
+            }
+        ]
+
+
+def test_parts_add_up_and_a_repeat_changes_nothing(
+    woo: WooCommerce, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    clock.advance(13 * 3600)
+    pulled(woo)
+    order = _paid(sandbox.world.shop)[0]
+    woo.push_tracking({"a": notice(order.id, "T1", complete=False)})
+    assert order.status == "processing"
+    earlier = c.Package(tracking_number="T1", carrier="UPS")
+    last = {"b": notice(order.id, "T2", shipped_so_far=(earlier,))}
+    for _ in range(3):
+        assert [outcome.status for outcome in woo.push_tracking(last)] == ["applied"]
+        assert order.status == "completed"
+        assert [row["tracking_number"] for row in _tracking_of(order)] == ["T1", "T2"]
+
+
+def test_two_packages_of_one_order_in_one_push_are_one_write(
+    woo: WooCommerce, sandbox: Sandbox, clock: ManualClock, recorder: Any
+) -> None:
+    clock.advance(13 * 3600)
+    pulled(woo)
+    order, other = _paid(sandbox.world.shop)[:2]
+    outcomes = woo.push_tracking(
+        {
+            "a": notice(order.id, "T1", complete=False),
+            "x": notice(other.id, "T9"),
+            "b": notice(order.id, "T2", complete=True),
+        }
+    )
+    assert {outcome.key: outcome.status for outcome in outcomes} == dict.fromkeys("abx", "applied")
+    assert len(json.loads(recorder.requests[-1].content)["update"]) == 2
+    assert [row["tracking_number"] for row in _tracking_of(order)] == ["T1", "T2"]
+    assert order.status == other.status == "completed"
+
+
+def test_an_order_that_is_gone_is_refused_alone(
+    woo: WooCommerce, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    clock.advance(13 * 3600)
+    pulled(woo)
+    order = _paid(sandbox.world.shop)[0]
+    outcomes = woo.push_tracking({"gone": notice(99_999, "T1"), "here": notice(order.id, "T2")})
+    assert [(o.key, o.status, o.code) for o in outcomes] == [
+        ("gone", "rejected", "woocommerce_rest_shop_order_invalid_id"),
+        ("here", "applied", ""),
+    ]
+
+
+def test_the_meta_key_is_a_setting(
+    woo_shop: Shop, recorder: Any, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    connector = woo_shop(recorder, tracking_meta="_parcels")
+    clock.advance(13 * 3600)
+    pulled(connector)
+    order = _paid(sandbox.world.shop)[0]
+    connector.push_tracking({"a": notice(order.id, "T1")})
+    assert "_parcels" in {entry["key"] for entry in order.body["meta_data"]}
+
+
+# ---- contract and sockets --------------------------------------------------------------------
+
+_READ_ONLY_NOTE = "read-only"
+
+
+@cache
+def _tables(specs: Path) -> dict[str, Any]:
+    file = specs / "woocommerce/derived/v3-property-tables.schema.json"
+    tables: dict[str, Any] = json.loads(file.read_text())
+    return tables
+
+
+def _held_to(specs: Path, resource: str, table: str, row: dict[str, Any]) -> None:
+    schema = _tables(specs)[resource][table]
+    jsonschema.validate(row, schema)
+    for name in row:
+        assert name in schema["properties"], f"{name} is not documented"
+        assert name == "id" or _READ_ONLY_NOTE not in schema["properties"][name]["description"]
+
+
+def test_every_write_is_one_the_documentation_knows(
+    woo: WooCommerce, sandbox: Sandbox, clock: ManualClock, recorder: Any, specs: Path
+) -> None:
+    clock.advance(13 * 3600)
+    pulled(woo)
+    woo.push_stock(_sellable(sandbox.world.shop))
+    woo.push_tracking({str(o.id): notice(o.id, "T1") for o in _paid(sandbox.world.shop)})
+    rows = 0
+    for request in recorder.requests:
+        if request.method != "POST":
+            continue
+        body = json.loads(request.content)
+        assert set(body) == {"update"}
+        assert 0 < len(body["update"]) <= 100
+        for row in body["update"]:
+            rows += 1
+            if request.url.path.endswith("/orders/batch"):
+                for entry in row["meta_data"]:
+                    # Documented as text, but recorded orders hold lists as well.
+                    entry["value"] = json.dumps(entry["value"])
+                    _held_to(specs, "orders", "Order - Meta data properties", entry)
+                _held_to(specs, "orders", "Order properties", row)
+            elif "variations" in request.url.path:
+                _held_to(specs, "product-variations", "Product variation properties", row)
+            else:
+                _held_to(specs, "products", "Product properties", row)
+    assert rows > 90
+
+
+def test_the_whole_way_over_a_real_socket(
+    woo_shop: Shop, sandbox: Sandbox, clock: ManualClock, calls: list[Call]
+) -> None:
+    clock.advance(13 * 3600)
+    with serve(sandbox) as url:
+        woo = woo_shop(None, f"{url}/woo")
+        assert all(finding.subject for finding in woo.check())
+        assert len(ids(pulled(woo))) == 60
+        sandbox.faults.add("woocommerce:batchProducts", "timeout-after", times=1)
+        sandbox.faults.add("woocommerce:batchOrders", "timeout-before", times=1)
+        assert {o.status for o in woo.push_stock(_sellable(sandbox.world.shop))} == {"applied"}
+        order = _paid(sandbox.world.shop)[0]
+        assert [o.status for o in woo.push_tracking({"a": notice(order.id, "T1")})] == ["applied"]
+        woo.close()
+    assert order.status == "completed"
+    assert [call.status for call in calls if call.op == "batchOrders"] == [0, 200]
+
+
+def test_a_shop_that_is_not_there_is_unreachable(woo_shop: Shop) -> None:
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        woo_shop(None, "http://127.0.0.1:9").check()
+
+
+def test_plain_http_to_the_internet_is_refused(woo_shop: Shop) -> None:
+    with pytest.raises(CrossdockError, match="clear text"):
+        woo_shop(None, "http://shop.example")
+
+
+def test_a_shop_without_the_api_is_told_apart_from_a_missing_record(
+    web_shop: tuple[WooCommerce, respx.MockRouter],
+) -> None:
+    woo, router = web_shop
+    missing = {"code": "rest_no_route", "message": "No route was found", "data": {"status": 404}}
+    router.get("/orders").mock(return_value=httpx.Response(404, json=missing))
+    with pytest.raises(Rejected) as caught:
+        woo.check()
+    assert caught.value.code == "rest_no_route"
+
+
+def test_half_a_day_is_asked_for_with_overlap(woo: WooCommerce, clock: ManualClock) -> None:
+    cursor = {"v": 1, "watermark": (clock.now() + timedelta(hours=1)).isoformat()}
+    assert pulled(woo, cursor)[-1].cursor == cursor, "a watermark never moves back"
