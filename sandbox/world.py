@@ -1,0 +1,93 @@
+"""The world: every vendor's state, the sandbox clock, and what will happen when."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sandbox import seed as seeding
+from sandbox.catalogue import SKUS
+from sandbox.clock import Clock
+from sandbox.limits import Limiter
+from sandbox.vendors.amazon_seller import AmazonSeller
+from sandbox.vendors.lwa import Logins
+from sandbox.vendors.shipbob_account import ShipBobAccount
+from sandbox.vendors.shipengine_account import ShipEngineAccount
+from sandbox.vendors.woo_shop import WooShop
+
+Action = Callable[["World", datetime], Any]
+
+
+class World:
+    """Same seed, same start and same requests give the same world, to the byte.
+
+    ``day_start`` (default: the clock's now) begins a day of trade of ``day_hours``;
+    ``pick_after`` and ``ship_after`` are the 3PL's pace. State is changed only while ``lock`` is
+    held; ``now`` is the moment up to which events have happened.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        clock: Clock,
+        *,
+        orders_per_channel: int = 60,
+        day_start: datetime | None = None,
+        day_hours: float = 12.0,
+        site_timezone: str = "Europe/Berlin",
+        pick_after: timedelta = timedelta(minutes=30),
+        ship_after: timedelta = timedelta(hours=3),
+    ) -> None:
+        self.seed = seed
+        self.orders_per_channel = orders_per_channel
+        self.clock = clock
+        self.lock = threading.RLock()
+        self.opened = self.now = (day_start or clock.now()).replace(microsecond=0)
+        self.limiter = Limiter()
+        self.logins = Logins()
+        self.shop = WooShop(site_timezone)
+        self.seller = AmazonSeller()
+        self.shipbob = ShipBobAccount(seed, pick_after, ship_after)
+        self.shipengine = ShipEngineAccount()
+        self._due: list[tuple[datetime, int, Action]] = []
+        self._scheduled = 0
+        seeding.furnish(self)
+        self.day_ends = seeding.plan_day(self, day_hours)
+
+    def schedule(self, at: datetime, action: Action) -> None:
+        """Have something happen at a moment; events of one moment keep their order."""
+        self._scheduled += 1
+        heapq.heappush(self._due, (at, self._scheduled, action))
+
+    def advance_to(self, now: datetime) -> None:
+        """Let everything due by ``now`` happen, each at its own moment."""
+        with self.lock:
+            while self._due and self._due[0][0] <= now:
+                at, _, action = heapq.heappop(self._due)
+                self.now = max(self.now, at)
+                action(self, self.now)
+            self.now = max(self.now, now)
+
+    def next_event(self) -> datetime | None:
+        """When the next thing will happen by itself; None when the plan is through."""
+        return self._due[0][0] if self._due else None
+
+    def catalogue(self) -> list[dict[str, str | int]]:
+        """The merchant's own list of SKUs, as the hub would be given it.
+
+        ``own_stock`` is the opening stock of the own warehouse, ``shipbob_id`` the inventory id.
+        """
+        return [
+            {
+                "code": sku.code,
+                "title": sku.title,
+                "gtin": sku.gtin,
+                "weight_g": sku.weight_g,
+                "shipbob_id": sku.inventory_id,
+                "own_stock": seeding.opening(sku, self.orders_per_channel).own,
+            }
+            for sku in SKUS
+        ]
