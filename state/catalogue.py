@@ -38,13 +38,9 @@ def by_code(conn: Connection, code: str) -> Row[Any] | None:
     return conn.execute(select(t.sku).where(t.sku.c.code == code)).first()
 
 
-def by_ids(conn: Connection, sku_ids: Iterable[int]) -> dict[int, Row[Any]]:
-    found: dict[int, Row[Any]] = {}
-    for chunk in chunked(sorted(set(sku_ids))):
-        found.update(
-            (row.id, row) for row in conn.execute(select(t.sku).where(t.sku.c.id.in_(chunk)))
-        )
-    return found
+def connection_id(conn: Connection, name: str) -> int:
+    query = select(t.connection.c.id).where(t.connection.c.name == name)
+    return int(conn.execute(query).scalar_one())
 
 
 def upsert_sku(conn: Connection, *, code: str, title: str, gtin: str, weight_g: int) -> bool:

@@ -165,6 +165,12 @@ def add_package(conn: Connection, lines: Sequence[tuple[int, Decimal]], **values
     return package_id
 
 
+def name_package(conn: Connection, package_id: int, number: str, url: str) -> None:
+    """Give a package the tracking number that its location reported later."""
+    where = t.package.c.id == package_id
+    conn.execute(update(t.package).where(where).values(tracking_number=number, tracking_url=url))
+
+
 def packages_of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
     """Every package of an order that is not voided, oldest first, with its shipment's facts."""
     query = (

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from state import tables as t
-from state.batches import chunked
+from state.batches import chunked, insert_rows
 from state.ids import take_ids
 
 _compressor = zstandard.ZstdCompressor(level=3)
@@ -62,25 +62,25 @@ def add(
 ) -> list[int]:
     """Store payloads not yet known; returns their ids, in order."""
     ids = take_ids(conn, t.inbox, len(items))
-    if items:
-        conn.execute(
-            insert(t.inbox),
-            [
-                {
-                    "id": id_,
-                    "connection_id": connection_id,
-                    "topic": topic,
-                    "external_id": item.external_id,
-                    "sha256": item.sha256,
-                    "body": _compressor.compress(item.body),
-                    "received_at": now,
-                    "state": item.state,
-                    "problems": item.problems,
-                    "mapping_version": item.mapping_version,
-                }
-                for id_, item in zip(ids, items, strict=True)
-            ],
-        )
+    insert_rows(
+        conn,
+        t.inbox,
+        [
+            {
+                "id": id_,
+                "connection_id": connection_id,
+                "topic": topic,
+                "external_id": item.external_id,
+                "sha256": item.sha256,
+                "body": _compressor.compress(item.body),
+                "received_at": now,
+                "state": item.state,
+                "problems": item.problems,
+                "mapping_version": item.mapping_version,
+            }
+            for id_, item in zip(ids, items, strict=True)
+        ],
+    )
     return ids
 
 

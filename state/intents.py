@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -101,10 +101,14 @@ def due(
     return list(conn.execute(query))
 
 
-def mark_sending(conn: Connection, ids: Iterable[int], now: datetime) -> None:
-    where = intent.c.id.in_(list(ids))
+def claim(conn: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Row[Any]]:
+    """Mark planned intents as about to be sent; those superseded since they were read stay out."""
+    ids = [row.id for row in rows]
     values = {"state": "sending", "sent_at": now, "attempts": intent.c.attempts + 1}
+    where = intent.c.id.in_(ids) & (intent.c.state == "planned")
     conn.execute(update(intent).where(where).values(values))
+    claimed = intent.c.id.in_(ids) & (intent.c.state == "sending")
+    return list(conn.execute(select(intent).where(claimed).order_by(intent.c.id)))
 
 
 def move(conn: Connection, intent_id: int, state: str, **values: Any) -> None:

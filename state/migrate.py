@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
@@ -100,8 +101,13 @@ def _write_step(message: str) -> None:
     with store.write() as conn:
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
-        command.revision(config, message, autogenerate=True, rev_id=f"{len(steps) + 1:04d}")
+        number = f"{len(steps) + 1:04d}"
+        made = command.revision(config, message, autogenerate=True, rev_id=number)
     store.close()
+    if isinstance(made, Script):
+        # Alembic's remarks say nothing that is true after the first reading.
+        file = Path(made.path)
+        file.write_text(re.sub(r" *# ###.*\n", "", file.read_text()))
 
 
 if __name__ == "__main__":

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, or_, select, update
 
 from state import tables as t
-from state.batches import chunked
+from state.batches import chunked, insert_rows
 from state.ids import insert_one, take_ids
 
 Values = dict[str, Any]
@@ -67,22 +68,25 @@ def existing(
 class _Batch:
     """Rows of many tables on their way in: one executemany per table."""
 
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
-        self._rows: dict[Table, list[Values]] = {}
+    def __init__(self) -> None:
+        self._rows: defaultdict[Table, list[Values]] = defaultdict(list)
 
-    def add(self, table: Table, rows: Iterable[Values]) -> None:
-        self._rows.setdefault(table, []).extend(rows)
+    def add(self, table: Table, values: Values, **ids: int | None) -> None:
+        """Take a row; ``ids`` are put into it."""
+        values.update(ids)
+        self._rows[table].append(values)
 
-    def write(self) -> None:
+    def write(self, conn: Connection) -> None:
         for table in t.metadata.sorted_tables:
-            rows = self._rows.get(table)
-            if rows:
-                self._conn.execute(insert(table), rows)
+            if table in self._rows:
+                insert_rows(conn, table, self._rows[table])
 
 
 def insert_all(conn: Connection, orders: Sequence[OrderRows]) -> list[int]:
-    """Insert new orders with all that hangs on them; returns their ids, in order."""
+    """Insert new orders with all that hangs on them; returns their ids, in order.
+
+    The ids are put into the rows as well.
+    """
     order_ids = take_ids(conn, t.sales_order, len(orders))
     line_ids = iter(take_ids(conn, t.order_line, sum(len(o.lines) for o in orders)))
     addresses = iter(
@@ -90,7 +94,7 @@ def insert_all(conn: Connection, orders: Sequence[OrderRows]) -> list[int]:
             conn, t.address, sum((o.bill_to is not None) + (o.ship_to is not None) for o in orders)
         )
     )
-    batch = _Batch(conn)
+    batch = _Batch()
     ids_of_lines: list[dict[str, int]] = []
     for order_id, rows in zip(order_ids, orders, strict=True):
         _add_order(batch, order_id, rows, addresses)
@@ -98,27 +102,35 @@ def insert_all(conn: Connection, orders: Sequence[OrderRows]) -> list[int]:
         for line in rows.lines:
             line_id = next(line_ids)
             numbers[line.values["channel_line_id"]] = line_id
-            batch.add(t.order_line, [{"id": line_id, "order_id": order_id, **line.values}])
-            batch.add(
-                t.tax_line,
-                (
-                    {"order_id": order_id, "order_line_id": line_id, "adjustment_id": None, **tax}
-                    for tax in line.taxes
-                ),
-            )
+            batch.add(t.order_line, line.values, id=line_id, order_id=order_id)
+            _add_taxes(batch, line.taxes, order_id, line_id=line_id)
         ids_of_lines.append(numbers)
     _add_money(conn, batch, order_ids, orders, ids_of_lines)
-    batch.write()
+    batch.write(conn)
     return order_ids
 
 
-def _add_order(batch: _Batch, order_id: int, rows: OrderRows, addresses: Any) -> None:
-    values = {"id": order_id, "bill_to_id": None, "ship_to_id": None, **rows.order}
+def _add_order(batch: _Batch, order_id: int, rows: OrderRows, address_ids: Iterator[int]) -> None:
+    ids: dict[str, int | None] = {"id": order_id, "bill_to_id": None, "ship_to_id": None}
     for column, address in (("bill_to_id", rows.bill_to), ("ship_to_id", rows.ship_to)):
         if address is not None:
-            values[column] = next(addresses)
-            batch.add(t.address, [{"id": values[column], **address}])
-    batch.add(t.sales_order, [values])
+            ids[column] = address_id = next(address_ids)
+            batch.add(t.address, address, id=address_id)
+    batch.add(t.sales_order, rows.order, **ids)
+
+
+def _add_taxes(
+    batch: _Batch,
+    taxes: Iterable[Values],
+    order_id: int,
+    *,
+    line_id: int | None = None,
+    adjustment_id: int | None = None,
+) -> None:
+    for tax in taxes:
+        batch.add(
+            t.tax_line, tax, order_id=order_id, order_line_id=line_id, adjustment_id=adjustment_id
+        )
 
 
 def _add_money(
@@ -136,42 +148,17 @@ def _add_money(
     for order_id, rows, lines in zip(order_ids, orders, line_ids, strict=True):
         for adjustment in rows.adjustments:
             adjustment_id = next(adjustment_ids)
-            batch.add(
-                t.order_adjustment,
-                [{"id": adjustment_id, "order_id": order_id, **adjustment.values}],
-            )
-            batch.add(
-                t.tax_line,
-                (
-                    {
-                        "order_id": order_id,
-                        "order_line_id": None,
-                        "adjustment_id": adjustment_id,
-                        **tax,
-                    }
-                    for tax in adjustment.taxes
-                ),
-            )
-        batch.add(
-            t.tax_line,
-            (
-                {"order_id": order_id, "order_line_id": None, "adjustment_id": None, **tax}
-                for tax in rows.taxes
-            ),
-        )
-        batch.add(t.payment, ({"order_id": order_id, **payment} for payment in rows.payments))
+            batch.add(t.order_adjustment, adjustment.values, id=adjustment_id, order_id=order_id)
+            _add_taxes(batch, adjustment.taxes, order_id, adjustment_id=adjustment_id)
+        _add_taxes(batch, rows.taxes, order_id)
+        for payment in rows.payments:
+            batch.add(t.payment, payment, order_id=order_id)
         for refund in rows.refunds:
             refund_id = next(refund_ids)
-            batch.add(t.refund, [{"id": refund_id, "order_id": order_id, **refund.values}])
-            batch.add(
-                t.refund_line, (_refund_line(refund_id, line, lines) for line in refund.lines)
-            )
-
-
-def _refund_line(refund_id: int, line: Values, line_ids: Mapping[str, int]) -> Values:
-    named = dict(line)
-    order_line_id = line_ids.get(named.pop("channel_line_id"))
-    return {"refund_id": refund_id, "order_line_id": order_line_id, **named}
+            batch.add(t.refund, refund.values, id=refund_id, order_id=order_id)
+            for line in refund.lines:
+                order_line_id = lines.get(line.pop("channel_line_id"))
+                batch.add(t.refund_line, line, refund_id=refund_id, order_line_id=order_line_id)
 
 
 def lines(conn: Connection, order_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
@@ -202,23 +189,12 @@ def replace(conn: Connection, old: Row[Any], rows: OrderRows) -> None:
     conn.execute(update(t.sales_order).where(t.sales_order.c.id == old.id).values(values))
     _delete_money(conn, old.id)
     now_lines = lines(conn, [old.id]).get(old.id, [])
-    batch = _Batch(conn)
+    batch = _Batch()
     _add_money(conn, batch, [old.id], [rows], [{row.channel_line_id: row.id for row in now_lines}])
     taxed = {row.channel_line_id: row.id for row in now_lines}
     for line in rows.lines:
-        batch.add(
-            t.tax_line,
-            (
-                {
-                    "order_id": old.id,
-                    "adjustment_id": None,
-                    "order_line_id": taxed[line.values["channel_line_id"]],
-                    **tax,
-                }
-                for tax in line.taxes
-            ),
-        )
-    batch.write()
+        _add_taxes(batch, line.taxes, old.id, line_id=taxed[line.values["channel_line_id"]])
+    batch.write(conn)
 
 
 def _delete_money(conn: Connection, order_id: int) -> None:

@@ -285,3 +285,21 @@ def unallocated_demand(conn: Connection, sku_ids: Iterable[int]) -> dict[int, De
         )
         demand.update({row[0]: Decimal(row[1]) for row in conn.execute(query)})
     return demand
+
+
+def overview(conn: Connection, code: str | None = None) -> list[Row[Any]]:
+    """Levels by SKU code and location code, for people."""
+    query = (
+        select(
+            t.sku.c.code.label("sku"),
+            t.location.c.code.label("location"),
+            level.c.on_hand,
+            level.c.reserved,
+            AVAILABLE.label("available"),
+            level.c.observed_at,
+        )
+        .join(t.sku, t.sku.c.id == level.c.sku_id)
+        .join(t.location, t.location.c.id == level.c.location_id)
+        .order_by(t.sku.c.code, t.location.c.code)
+    )
+    return list(conn.execute(query if code is None else query.where(t.sku.c.code == code)))

@@ -15,10 +15,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from state import tables as t
 from state.errors import LostLease
+from state.types import Utc
 
 _s = t.stream
 
@@ -57,7 +70,9 @@ def ensure(
     """Make the stream exist with this interval; a new one is due at once."""
     # A shorter interval counts from now on, not after the longer one has run out.
     soonest = now + timedelta(seconds=every_s)
-    due_at = case((and_(_s.c.failures == 0, _s.c.due_at > soonest), soonest), else_=_s.c.due_at)
+    due_at = case(
+        (and_(_s.c.failures == 0, _s.c.due_at > soonest), _utc(soonest)), else_=_s.c.due_at
+    )
     row = {"job": job, "connection_id": connection_id, "every_s": every_s}
     known = update(_s).where(_s.c.key == key).values(due_at=due_at, **row)
     if conn.execute(known).rowcount == 0:
@@ -80,6 +95,11 @@ def request(conn: Connection, key: str, now: datetime) -> bool:
     return bool(conn.execute(_raise_want(_s.c.key == key, now)).rowcount)
 
 
+def request_all(conn: Connection, job: str, now: datetime) -> None:
+    """Want one more run of a job on every connection that has it."""
+    conn.execute(_raise_want(_s.c.job == job, now))
+
+
 def due(conn: Connection, now: datetime) -> list[str]:
     """Keys that may run now, longest overdue first; none of a paused or retired connection."""
     joined = _s.outerjoin(t.connection, _s.c.connection_id == t.connection.c.id)
@@ -88,7 +108,7 @@ def due(conn: Connection, now: datetime) -> list[str]:
         select(_s.c.key)
         .select_from(joined)
         .where(_s.c.due_at <= now, _free(now), or_(status.is_(None), status.not_in(_NOT_RUNNING)))
-        .order_by(_s.c.due_at)
+        .order_by(_s.c.due_at, _s.c.key)
         .limit(DUE_AT_ONCE)
     )
     return list(conn.scalars(found))
@@ -180,7 +200,7 @@ def finish(conn: Connection, held: Claim, now: datetime) -> bool:
         failures=0,
         last_error="",
         last_success_at=now,
-        due_at=case((_s.c.want > held.want, now), else_=again),
+        due_at=case((_s.c.want > held.want, _utc(now)), else_=_utc(again)),
         **_NOBODY,
     )
     if held.connection_id is not None:
@@ -235,6 +255,15 @@ def overview(conn: Connection) -> Sequence[Row[Any]]:
     return conn.execute(select(*columns).select_from(joined).order_by(c.name, _s.c.job)).all()
 
 
+def parked_counts(conn: Connection) -> dict[tuple[int, str], int]:
+    """How many records are parked, by connection id and topic (``orders``, ``stock`` ...)."""
+    c = t.inbox.c
+    parked = select(c.connection_id, c.topic, func.count()).where(c.state == "parked")
+    return {
+        (row[0], row[1]): row[2] for row in conn.execute(parked.group_by(c.connection_id, c.topic))
+    }
+
+
 _NOT_RUNNING = ("paused", "retired")
 _NOBODY: dict[str, Any] = {"lease_until": None, "owner": ""}
 
@@ -243,9 +272,14 @@ def _free(now: datetime) -> ColumnElement[bool]:
     return or_(_s.c.lease_until.is_(None), _s.c.lease_until <= now)
 
 
+def _utc(moment: datetime) -> ColumnElement[datetime]:
+    """A moment inside an expression: untyped, SQLite would store it in another spelling."""
+    return literal(moment, Utc())
+
+
 def _raise_want(which: ColumnElement[bool], now: datetime) -> Any:
     # Not later than it was: asking often must not push a stream to the end of the line.
-    soon = case((or_(_s.c.failures > 0, _s.c.due_at < now), _s.c.due_at), else_=now)
+    soon = case((or_(_s.c.failures > 0, _s.c.due_at < now), _s.c.due_at), else_=_utc(now))
     return update(_s).where(which).values(want=_s.c.want + 1, due_at=soon)
 
 

@@ -35,7 +35,7 @@ class Utc(TypeDecorator[datetime]):
             raise ValueError(f"naive datetime {value!r} given to the store")
         value = value.astimezone(UTC)
         if dialect.name == "sqlite":
-            return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return f"{value.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
         return value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:

@@ -92,14 +92,17 @@ def send(connector: CancelsFulfilmentOrders, bodies: dict[str, Any]) -> list[Out
 
 
 def settle(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome) -> set[str]:
-    """The location has answered the request to stop."""
+    """The location has answered the request to stop.
+
+    ``accepted`` is no answer yet: what it ships or stops later tells.
+    """
     now = hub.clock.now()
     ffo = next(f for f in _siblings(conn, intent.subject_id) if f.id == intent.subject_id)
     if outcome.status == "applied":
         fulfilment.set_ffo(conn, ffo.id, request_state="cancellation_accepted")
         if ffo.work_state in fulfilment.LIVE_WORK:
             close_ffo(conn, ffo, "cancelled", "stopped by the location", now)
-    else:
+    elif outcome.status == "rejected":
         fulfilment.set_ffo(conn, ffo.id, request_state="cancellation_rejected")
         history.event(
             conn,

@@ -12,7 +12,7 @@ from connectors.base import PullsStock
 from mappings import canonical as c
 from state import catalogue, fulfilment, stock
 from sync.context import Hub, Run
-from sync.reading import park_unread, read
+from sync.reading import Reading, park_unread, read, report
 
 TOPIC = "stock"
 
@@ -28,15 +28,18 @@ def pull_stock(hub: Hub, run: Run) -> None:
     if not isinstance(connector, PullsStock):
         raise TypeError(f"{connector.info.name} does not pull stock")
     definition = hub.definitions[connector.info.definitions[TOPIC]]
-    readings = [
-        read(definition, raw.external_id, raw.body)
-        for page in connector.pull_stock()
-        for raw in page.records
-    ]
+    readings: list[Reading] = []
+    cursor = run.cursor
+    for page in connector.pull_stock(run.cursor):
+        report(run, page.findings)
+        readings += [read(definition, raw.external_id, raw.body) for raw in page.records]
+        cursor = page.cursor or cursor
     counts: list[c.StockCount] = [r.record for r in readings if r.record is not None]
     with run.commit() as conn:
         now = hub.clock.now()
         parked = park_unread(conn, link.id, TOPIC, readings, now)
+        if cursor is not None:
+            run.save_cursor(conn, cursor)
         changed, unmapped = take_counts(conn, link.id, counts, now)
         if changed:
             run.request(conn, "allocate")

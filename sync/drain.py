@@ -35,8 +35,12 @@ def push(hub: Hub, run: Run) -> None:
 
 def _recover(hub: Hub, run: Run, link: Link) -> None:
     """Intents left ``sending`` belong to a run that died: what became of them is unknown."""
+    with hub.store.read() as conn:
+        left = intents.in_state(conn, link.id, "sending")
+    if not left:
+        return
     with run.commit() as conn:
-        for row in intents.in_state(conn, link.id, "sending"):
+        for row in left:
             _unknown(conn, hub, link, row, "the process ended during the call")
             run.count("recovered")
 
@@ -76,15 +80,13 @@ def _poll(hub: Hub, run: Run, link: Link) -> None:
         waiting = intents.in_state(conn, link.id, "accepted")
     handles = {row.handle for row in waiting}
     for handle in sorted(handles):
-        outcomes = link.connector.poll_submission(handle)
+        batch = {row.idempotency_key: row for row in waiting if row.handle == handle}
+        outcomes = link.connector.poll_submission(handle, list(batch))
         if outcomes is None:
             continue
-        batch = [row for row in waiting if row.handle == handle]
-        told = {outcome.key: outcome for outcome in outcomes}
         with run.commit() as conn:
-            for row in batch:
-                outcome = told.get(row.idempotency_key, Outcome(row.idempotency_key, "applied"))
-                _settle(conn, hub, run, link, row, outcome)
+            for outcome in outcomes:
+                _settle(conn, hub, run, link, batch[outcome.key], outcome)
 
 
 def _resolve(hub: Hub, run: Run, link: Link) -> None:
@@ -106,13 +108,15 @@ def _resolve(hub: Hub, run: Run, link: Link) -> None:
 
 def _send_all(hub: Hub, run: Run, link: Link, kind: Kind) -> None:
     while not run.stopping and not run.dry_run:
-        with run.commit() as conn:
-            now = hub.clock.now()
+        now = hub.clock.now()
+        with hub.store.read() as conn:
             batch = intents.due(conn, link.id, kind.name, now, _declared(link, kind).batch_max)
-            intents.mark_sending(conn, [row.id for row in batch], now)
         if not batch:
             return
-        _send(hub, run, link, kind, batch)
+        with run.commit() as conn:
+            batch = intents.claim(conn, batch, now)
+        if batch:
+            _send(hub, run, link, kind, batch)
 
 
 def _send(hub: Hub, run: Run, link: Link, kind: Kind, batch: Sequence[Row[Any]]) -> None:
@@ -167,6 +171,9 @@ def _settle(
         )
         return
     state = {"applied": "done", "accepted": "accepted", "rejected": "rejected"}[outcome.status]
+    if state == "accepted" and not isinstance(link.connector, PollsSubmissions):
+        # Handed over to somebody who gives no receipt: there is nothing more to wait for here.
+        state = "done"
     intents.move(
         conn,
         row.id,

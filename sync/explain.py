@@ -20,14 +20,14 @@ def status_of(order: Row[Any], lines: list[Row[Any]], holds: dict[str, Row[Any]]
         return "not ours"
     if holds:
         return "on hold"
+    if any(line.park_reason for line in lines):
+        return "attention"
     if shipped and shipped >= wanted:
         return "shipped"
     if shipped:
         return "partly shipped"
     if order.intake_state == "closed":
         return "closed"
-    if any(line.park_reason for line in lines):
-        return "attention"
     if any(line.qty_released for line in lines):
         return "processing"
     if any(line.qty_allocated for line in lines):

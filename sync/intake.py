@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from connectors.base import PullsOrders, RawRecord
 from mappings import Definition
@@ -18,11 +18,12 @@ from mappings import canonical as c
 from mappings.totals import calculated_total
 from state import catalogue, history, inbox, orders, stock
 from state import tables as t
+from state.batches import insert_rows
 from sync import amendment
 from sync.context import Hub, Link, Run
 from sync.judgement import holds_of
 from sync.order_rows import order_rows
-from sync.reading import Reading, read_received
+from sync.reading import Reading, read_received, report
 
 TOPIC = "orders"
 
@@ -45,6 +46,7 @@ def pull_orders(hub: Hub, run: Run) -> None:
     if not isinstance(connector, PullsOrders):
         raise TypeError(f"{connector.info.name} does not pull orders")
     for page in connector.pull_orders(run.cursor, run.since or link.since):
+        report(run, page.findings)
         arrivals = read_page(hub, link, page.records)
         with run.commit() as conn:
             intake = take_in(conn, link, arrivals, hub.clock.now())
@@ -173,8 +175,7 @@ def _insert_new(
         }
         for order_id, arrival, row in zip(order_ids, arrivals, rows, strict=True)
     ]
-    if events:
-        conn.execute(insert(t.order_event), events)
+    insert_rows(conn, t.order_event, events)
     for order_id, held in zip(order_ids, reasons, strict=True):
         for reason in held:
             history.place_hold(conn, order_id, reason.kind, reason.reason, reason.remedy, now)

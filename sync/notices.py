@@ -16,30 +16,37 @@ from state import fulfilment, history, intents, orders
 from sync.context import Hub
 
 
-def plan(conn: Connection, hub: Hub, order_id: int, shipment_id: int, now: datetime) -> set[str]:
-    """Write down a notice for every package of a shipment; returns the stream that sends them."""
+def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
+    """Write down a notice for every package that the channel was not told of yet.
+
+    A package without a tracking number waits until it has one. Returns the stream to wake.
+    """
     order = orders.get(conn, order_id)
     link = hub.link_by_id(order.connection_id)
     if not isinstance(link.connector, PushesTracking):
         return set()
-    packages = fulfilment.packages_of_order(conn, order_id)
+    packages = [p for p in fulfilment.packages_of_order(conn, order_id) if p.tracking_number]
+    told = {row.idempotency_key for row in intents.of_subject(conn, "tracking", order_id)}
+    fresh = [p for p in packages if _key(p) not in told]
     inside = fulfilment.package_lines(conn, [p.id for p in packages])
-    fresh = [p for p in packages if p.shipment_id == shipment_id]
     complete = _complete(orders.lines(conn, [order_id])[order_id])
     for package in fresh:
-        notice = _notice(
-            order, package, packages, inside, complete=complete and package.id == fresh[-1].id
-        )
+        last = complete and package.id == fresh[-1].id
+        notice = _notice(order, package, packages, inside, complete=last)
         intents.plan(
             conn,
             connection_id=link.id,
             kind="tracking",
             subject=("sales_order", order_id),
-            key=f"tracking:{package.id}",
+            key=_key(package),
             body=msgspec.to_builtins(notice),
             now=now,
         )
-    return {f"push:{link.name}"}
+    return {f"push:{link.name}"} if fresh else set()
+
+
+def _key(package: Row[Any]) -> str:
+    return f"tracking:{package.id}"
 
 
 def _complete(lines: Sequence[Row[Any]]) -> bool:

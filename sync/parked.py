@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row
 
 from state import catalogue, history, inbox, intents, orders, stock
 from sync import intake, shipping
-from sync.context import Hub, Link, Run
+from sync.context import Hub, Link
 from sync.judgement import JUDGED
-from sync.reading import read_received
+from sync.reading import Reading, read
 
 RELEASABLE = ("total_variance", "manual", "edited_after_release", "cancel_pending")
 """Holds that a person may lift. The others end when their cause does."""
@@ -110,49 +110,49 @@ def _intents(conn: Connection, hub: Hub) -> list[Parked]:
     ]
 
 
-def retry(hub: Hub, run: Run, link: Link) -> dict[str, int]:
-    """Read a connection's parked records again and resolve its parked lines anew."""
-    counts = {"records": 0, "records_mapped": 0, "lines_unparked": 0}
-    with run.commit() as conn:
-        for row in inbox.parked(conn, link.id, intake.TOPIC):
-            counts["records"] += 1
-            counts["records_mapped"] += _again(conn, hub, run, link, row)
-        for row in inbox.parked(conn, link.id, shipping.TOPIC):
-            counts["records"] += 1
-            counts["records_mapped"] += _shipment_again(conn, hub, run, link, row)
-        counts["lines_unparked"] = unpark_lines(conn, link, hub.clock.now())
-        run.request(conn, "allocate")
-        run.request(conn, "promise")
-    return counts
+def retry(conn: Connection, hub: Hub, link: Link) -> tuple[dict[str, int], set[str]]:
+    """Read a connection's parked records again and resolve its parked lines anew.
+
+    Returns what came of it, and the streams that have work now.
+    """
+    wake = {"allocate", "promise"}
+    takers = {intake.TOPIC: _order_again, shipping.TOPIC: _shipment_again}
+    tried = mapped = 0
+    for topic, take in takers.items():
+        for row in inbox.parked(conn, link.id, topic):
+            tried += 1
+            mapped += _again(conn, hub, link, row, topic, take, wake)
+    freed = unpark_lines(conn, link, hub.clock.now())
+    return {"records": tried, "records_mapped": mapped, "lines_unparked": freed}, wake
 
 
-def _again(conn: Connection, hub: Hub, run: Run, link: Link, row: Row[Any]) -> int:
-    body = inbox.payload(row)
-    item = inbox.received(row.external_id, body)
-    reading = read_received(intake.order_definition(hub, link), item, body)
+def _again(
+    conn: Connection,
+    hub: Hub,
+    link: Link,
+    row: Row[Any],
+    topic: str,
+    take: Callable[[Connection, Hub, Link, Reading], set[str]],
+    wake: set[str],
+) -> bool:
+    definition = hub.definitions[link.connector.info.definitions[topic]]
+    reading = read(definition, row.external_id, inbox.payload(row))
     if reading.record is None:
+        item = reading.received
         inbox.amend_problems(conn, row.id, item.problems, item.mapping_version)
-        return 0
+        return False
     inbox.settle(conn, [row.id], "mapped")
     reading.raw_id = row.id
-    taken = intake.take_known(conn, link, [reading], hub.clock.now())
-    for key in sorted(taken.wake):
-        run.request(conn, key)
-    return 1
+    wake |= take(conn, hub, link, reading)
+    return True
 
 
-def _shipment_again(conn: Connection, hub: Hub, run: Run, link: Link, row: Row[Any]) -> int:
-    definition = hub.definitions[link.connector.info.definitions[shipping.TOPIC]]
-    body = inbox.payload(row)
-    item = inbox.received(row.external_id, body)
-    reading = read_received(definition, item, body)
-    if reading.record is None:
-        inbox.amend_problems(conn, row.id, item.problems, item.mapping_version)
-        return 0
-    inbox.settle(conn, [row.id], "mapped")
-    for key in sorted(shipping.record(conn, hub, reading.record, hub.clock.now())):
-        run.request(conn, key)
-    return 1
+def _order_again(conn: Connection, hub: Hub, link: Link, reading: Reading) -> set[str]:
+    return intake.take_known(conn, link, [reading], hub.clock.now()).wake
+
+
+def _shipment_again(conn: Connection, hub: Hub, _link: Link, reading: Reading) -> set[str]:
+    return shipping.record(conn, hub, reading.record, hub.clock.now())
 
 
 def unpark_lines(conn: Connection, link: Link, now: datetime) -> int:

@@ -7,10 +7,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 
+from connectors.base import Finding
 from mappings import Definition, ItemProblem, MappingError
 from state import inbox
+from sync.context import Run
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -53,3 +58,16 @@ def park_unread(
     fresh = [item for item in unread if (item.external_id, item.sha256) not in seen]
     inbox.add(conn, connection_id, topic, fresh, now)
     return len(fresh)
+
+
+def report(run: Run, findings: Sequence[Finding]) -> None:
+    """Say what a connector could not read at all (a file set aside); `crossdock check` lists it."""
+    for finding in findings:
+        run.count("unreadable")
+        log.warning(
+            "could not be read",
+            connection=run.connection,
+            subject=finding.subject,
+            detail=finding.detail,
+            remedy=finding.remedy,
+        )

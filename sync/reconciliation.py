@@ -1,202 +1,133 @@
 """The reconciliation of a period: one row per order, and a summary that adds up to the rows.
 
 Amounts are decimals in units of the order's currency, exact to its minor unit; nothing is
-converted, so the summary has one row per connection and currency.
+converted, so the summary has one row per connection and currency. Which columns there are, and
+which sums hold between them, ``reconciliation_columns`` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select, text
 
 from mappings.numbers import major_units
 from state import tables as t
-from state.batches import chunked
+from state.store import Store
+from sync import reconciliation_rows
+from sync.reconciliation_columns import AMOUNTS, UNITS, rate_column
+from sync.reconciliation_rows import Batch, Row
 
-AMOUNTS = (
-    "gross",
-    "discounts",
-    "shipping",
-    "fees_and_other",
-    "tax_total",
-    "calculated_total",
-    "channel_total",
-    "variance",
-    "payments",
-    "refunds",
-    "goods_shipped",
-)
-"""Amount columns in file order. gross - discounts + shipping + fees_and_other + tax that is not
-included in prices = calculated_total; calculated_total - channel_total = variance."""
 
-UNITS = ("units_ordered", "units_cancelled", "units_shipped")
-
-Row = dict[str, Any]
+_COUNTS = ("orders", "parked", "cancelled", "with_variance")
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What goes into the files. ``taxes``: one row per order and rate."""
+    """A period, to be read once: ``batches`` come from the store as they are asked for.
+
+    ``rates``: the tax rates that occur, as percentages in text, smallest first.
+    ``parked_records``: orders of any date that could not be read, so that nobody knows theirs.
+    ``ignored_orders``: orders of the period that are left out as not ours (test, draft, fulfilled
+    by the marketplace).
+    """
 
     first: date
     last: date
-    orders: list[Row]
-    taxes: list[Row]
-    summary: list[Row]
+    rates: tuple[str, ...]
     parked_records: int
+    ignored_orders: int
+    batches: Iterator[Batch]
 
 
-def reconcile(conn: Connection, first: date, last: date) -> Reconciliation:
-    """Every order whose business date lies in [first, last], ignored ones (not ours) apart."""
-    order = t.sales_order
-    query = (
-        select(order, t.connection.c.name.label("connection"))
-        .join(t.connection, t.connection.c.id == order.c.connection_id)
-        .where(order.c.business_date.between(first, last), order.c.intake_state != "ignored")
-        .order_by(t.connection.c.name, order.c.business_date, order.c.id)
-    )
-    found = list(conn.execute(query))
-    rows: list[Row] = []
-    taxes: list[Row] = []
-    for chunk in chunked(found):
-        parts = _Parts(conn, [row.id for row in chunk])
-        for head in chunk:
-            rows.append(_order_row(head, parts))
-            taxes.extend(_tax_rows(head, parts))
-    _spread_taxes(rows, taxes)
-    parked = select(func.count()).where(t.inbox.c.state == "parked", t.inbox.c.topic == "orders")
-    return Reconciliation(first, last, rows, taxes, summarise(rows), conn.scalar(parked) or 0)
-
-
-class _Parts:
-    """The sums behind a slice of orders: a few grouped queries instead of many small ones."""
-
-    def __init__(self, conn: Connection, ids: Sequence[int]) -> None:
-        line, tax = t.order_line.c, t.tax_line.c
-        self.lines: dict[int, list[Any]] = {}
-        for row in conn.execute(select(t.order_line).where(line.order_id.in_(ids))):
-            self.lines.setdefault(row.order_id, []).append(row)
-        self.adjustments = self._grouped(
-            conn, t.order_adjustment, ids, t.order_adjustment.c.kind, t.order_adjustment.c.amount
+@contextmanager
+def reconcile(store: Store, first: date, last: date) -> Iterator[Reconciliation]:
+    """Every order whose business date lies in [first, last], as the store is at this moment."""
+    with store.read() as conn:
+        if not store.is_sqlite:
+            # Otherwise each statement would see the store as it is by then: the head of an order
+            # from one report, its lines from the next, and a variance that never was.
+            conn.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        period = t.sales_order.c.business_date.between(first, last)
+        ignored = t.sales_order.c.intake_state == "ignored"
+        wanted = and_(period, ~ignored)
+        rates = reconciliation_rows.rates(conn, wanted)
+        yield Reconciliation(
+            first=first,
+            last=last,
+            rates=rates,
+            parked_records=_parked_records(conn),
+            ignored_orders=conn.scalar(select(func.count()).where(period, ignored)) or 0,
+            batches=reconciliation_rows.batches(conn, wanted, rates),
         )
-        self.payments = self._sum(conn, t.payment, ids, t.payment.c.amount_captured)
-        self.refunds = self._sum(conn, t.refund, ids, t.refund.c.amount)
-        self.taxes: dict[int, dict[tuple[str, bool, str], int]] = {}
-        query = (
-            select(tax.order_id, tax.rate, tax.included, tax.collected_by, func.sum(tax.amount))
-            .where(tax.order_id.in_(ids))
-            .group_by(tax.order_id, tax.rate, tax.included, tax.collected_by)
-            .order_by(tax.order_id, tax.rate, tax.included, tax.collected_by)
-        )
-        for order_id, rate, included, by, amount in conn.execute(query):
-            mark = (rate or "unknown", bool(included), by)
-            self.taxes.setdefault(order_id, {})[mark] = int(amount)
-
-    @staticmethod
-    def _grouped(conn: Connection, table: Any, ids: Sequence[int], kind: Any, amount: Any) -> Any:
-        found: dict[int, dict[str, int]] = {}
-        query = select(table.c.order_id, kind, func.sum(amount)).where(table.c.order_id.in_(ids))
-        for order_id, name, total in conn.execute(query.group_by(table.c.order_id, kind)):
-            found.setdefault(order_id, {})[name] = int(total)
-        return found
-
-    @staticmethod
-    def _sum(conn: Connection, table: Any, ids: Sequence[int], amount: Any) -> dict[int, int]:
-        query = select(table.c.order_id, func.sum(amount)).where(table.c.order_id.in_(ids))
-        return {row[0]: int(row[1]) for row in conn.execute(query.group_by(table.c.order_id))}
 
 
-def _order_row(head: Any, parts: _Parts) -> Row:
-    lines = parts.lines.get(head.id, [])
-    adjustments = parts.adjustments.get(head.id, {})
-    line_discounts = sum(line.line_discount_total for line in lines)
-    discounts = line_discounts - sum(
-        adjustments.get(kind, 0) for kind in ("discount", "shipping_discount")
-    )
-    shipping = adjustments.get("shipping", 0)
-    other = sum(adjustments.values()) - shipping + discounts - line_discounts
-    minor = {
-        "gross": sum(line.line_total for line in lines) + line_discounts,
-        "discounts": discounts,
-        "shipping": shipping,
-        "fees_and_other": other,
-        "tax_total": sum(parts.taxes.get(head.id, {}).values()),
-        "calculated_total": head.calc_grand_total,
-        "channel_total": head.grand_total,
-        "variance": head.total_variance,
-        "payments": parts.payments.get(head.id, 0),
-        "refunds": parts.refunds.get(head.id, 0),
-        "goods_shipped": sum(_shipped_value(line) for line in lines),
-    }
-    return {
-        "connection": head.connection,
-        "business_date": head.business_date,
-        "order": head.channel_order_name,
-        "channel_order_id": head.channel_order_id,
-        "placed_at": head.placed_at,
-        "state": head.intake_state,
-        "channel_status": head.channel_status,
-        "currency": head.currency,
-        **{name: major_units(minor[name], head.currency) for name in AMOUNTS},
-        "units_ordered": sum((line.qty_ordered for line in lines), Decimal(0)),
-        "units_cancelled": sum((line.qty_cancelled for line in lines), Decimal(0)),
-        "units_shipped": sum((line.qty_shipped for line in lines), Decimal(0)),
-    }
+def unexplained(row: Row) -> Decimal:
+    """What the parts of an ``orders`` row leave open of its calculated total.
+
+    Anything but zero means that the store has gained or lost a part of the order since the total
+    was calculated.
+    """
+    parts = row["gross"] - row["discounts"] + row["shipping"] + row["fees_and_other"]
+    gap: Decimal = parts + row["tax_not_included"] - row["calculated_total"]
+    return gap
 
 
-def _shipped_value(line: Any) -> int:
-    """A line's total in proportion to what has left; a part is rounded down to a minor unit."""
-    if not line.qty_shipped or line.qty_ordered <= 0:
-        return 0
-    return int(line.line_total * line.qty_shipped // line.qty_ordered)
+@dataclass(slots=True)
+class Summary:
+    """Running totals per connection and currency: by construction the sums of the rows.
 
+    ``cancelled_total`` is what of channel_total belongs to cancelled orders. Variances of
+    opposite sign cancel out in their sum, so ``with_variance`` counts the orders that have one.
+    """
 
-def _tax_rows(head: Any, parts: _Parts) -> list[Row]:
-    return [
-        {
-            "connection": head.connection,
-            "business_date": head.business_date,
-            "order": head.channel_order_name,
-            "currency": head.currency,
-            "rate_percent": rate,
-            "included_in_price": included,
-            "collected_by": by,
-            "amount": major_units(amount, head.currency),
+    rates: Sequence[str]
+    _totals: dict[tuple[str, str], Row] = field(default_factory=dict)
+
+    def add(self, orders: Iterable[Row]) -> None:
+        sums = (*AMOUNTS, *map(rate_column, self.rates), *UNITS)
+        for row in orders:
+            mark = (row["connection"], row["currency"])
+            if mark not in self._totals:
+                self._totals[mark] = self._nothing(*mark)
+            total = self._totals[mark]
+            for name in sums:
+                total[name] += row[name]
+            total["orders"] += 1
+            total["parked"] += row["state"] == "parked"
+            total["with_variance"] += row["variance"] != 0
+            if row["state"] == "cancelled":
+                total["cancelled"] += 1
+                total["cancelled_total"] += row["channel_total"]
+
+    def rows(self) -> list[Row]:
+        return [self._totals[mark] for mark in sorted(self._totals)]
+
+    def _nothing(self, connection: str, currency: str) -> Row:
+        amounts = (*AMOUNTS, *map(rate_column, self.rates), "cancelled_total")
+        return {
+            "connection": connection,
+            "currency": currency,
+            **dict.fromkeys(_COUNTS, 0),
+            **dict.fromkeys(amounts, major_units(0, currency)),
+            **dict.fromkeys(UNITS, Decimal(0)),
         }
-        for (rate, included, by), amount in parts.taxes.get(head.id, {}).items()
-    ]
 
 
-def _spread_taxes(rows: Iterable[Row], taxes: Iterable[Row]) -> None:
-    """Give every order row one column per tax rate that occurs in the period."""
-    by_order: dict[tuple[str, str], dict[str, Decimal]] = {}
-    for tax in taxes:
-        column = f"tax_{tax['rate_percent']}"
-        amounts = by_order.setdefault((tax["connection"], tax["order"]), {})
-        amounts[column] = amounts.get(column, Decimal(0)) + tax["amount"]
-    columns = sorted({name for amounts in by_order.values() for name in amounts})
-    for row in rows:
-        amounts = by_order.get((row["connection"], row["order"]), {})
-        for column in columns:
-            row[column] = amounts.get(column, major_units(0, row["currency"]))
-
-
-def summarise(rows: Iterable[Row]) -> list[Row]:
-    """Totals per connection and currency: by construction the sums of the rows."""
-    totals: dict[tuple[str, str], Row] = {}
-    for row in rows:
-        mark = (row["connection"], row["currency"])
-        total = totals.setdefault(
-            mark, {"connection": mark[0], "currency": mark[1], "orders": 0, "parked": 0}
-        )
-        total["orders"] += 1
-        total["parked"] += row["state"] == "parked"
-        for name, value in row.items():
-            if name in AMOUNTS or name in UNITS or name.startswith("tax_"):
-                total[name] = total.get(name, Decimal(0)) + value
-    return [totals[mark] for mark in sorted(totals)]
+def _parked_records(conn: Connection) -> int:
+    """Order records that did not map and are in no order, however often they came."""
+    inbox, order = t.inbox.c, t.sales_order.c
+    known = select(order.id).where(
+        order.connection_id == inbox.connection_id, order.channel_order_id == inbox.external_id
+    )
+    records = (
+        select(inbox.connection_id, inbox.external_id)
+        .where(inbox.state == "parked", inbox.topic == "orders", ~known.exists())
+        .distinct()
+        .subquery()
+    )
+    return conn.scalar(select(func.count()).select_from(records)) or 0

@@ -1,4 +1,4 @@
-"""A reconciliation as files: CSV, XLSX and Parquet, written atomically, with a manifest.
+"""A reconciliation as files: CSV, XLSX and Parquet, written as a set, with a manifest.
 
 The manifest comes last and names every file with its checksum: a reader that finds it finds the
 whole set, and one that does not knows that the set is not ready.
@@ -6,151 +6,189 @@ whole set, and one that does not knows that the set is not ready.
 
 from __future__ import annotations
 
-import csv
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sync.reconciliation import Reconciliation, Row
+from sync.reconciliation import Reconciliation, Summary, unexplained
+from sync.reconciliation_columns import tables
+from sync.reconciliation_rows import Row
 
 if TYPE_CHECKING:
-    import pandas
+    from sync.reconciliation_formats import Columns, Output
 
-INSTALL = "pip install 'crossdock[finance]'"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|", "＝", "＋", "－", "＠")
-AMOUNT_DECIMALS = 4
-"""The largest exponent in ISO 4217 (CLF): every amount fits a Parquet decimal(38, 4)."""
+_PARTIAL = ".partial"
+_NEEDED = ("pandas", "pyarrow", "xlsxwriter")
 
 
 class FinanceExtraMissing(Exception):
     """The libraries for finance files are an extra that is not installed."""
 
-
-def neutral(value: str) -> str:
-    """Text that no spreadsheet takes for a formula: a suspicious start gets an apostrophe.
-
-    >>> neutral("=HYPERLINK(1)"), neutral(" -1+1"), neutral("Ada")
-    ("'=HYPERLINK(1)", "' -1+1", 'Ada')
-    """
-    return f"'{value}" if value.lstrip(" \n").startswith(FORMULA_STARTS) else value
+    remedy = "pip install 'crossdock[finance]'"
 
 
 def write(found: Reconciliation, folder: Path, now: datetime) -> dict[str, Any]:
-    """Write the files and return the manifest; existing ones are replaced as a set."""
-    try:
-        import pandas  # noqa: F401
-        import pyarrow  # noqa: F401
-        import xlsxwriter  # noqa: F401
-    except ImportError as error:
-        raise FinanceExtraMissing(f"finance files need more libraries: {INSTALL}") from error
+    """Write the set into ``folder`` and return its manifest; raises ``OSError`` when it cannot.
+
+    A set of the same period is replaced as a whole: until the new one is complete the old one
+    stays, then its manifest goes first and the new one comes last. Amounts in the manifest are
+    decimals as text; ``unexplained`` lists orders whose parts do not make their total.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise FinanceExtraMissing(f"Finance files need what is not here: {', '.join(missing)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"reconciliation_{found.first:%Y%m%d}_{found.last:%Y%m%d}"
-    writers: dict[str, Callable[[Path], None]] = {
-        f"{stem}.csv": lambda path: _csv(found.orders, path),
-        f"{stem}_summary.csv": lambda path: _csv(found.summary, path),
-        f"{stem}_tax.csv": lambda path: _csv(found.taxes, path),
-        f"{stem}.xlsx": lambda path: _xlsx(found, path),
-        f"{stem}.parquet": lambda path: _parquet(found.orders, path),
-    }
-    files = {name: _atomically(folder / name, writer) for name, writer in writers.items()}
-    manifest = {
-        "created_at": now.isoformat(),
-        "from": found.first.isoformat(),
-        "to": found.last.isoformat(),
-        "orders": len(found.orders),
-        "parked_records_not_included": found.parked_records,
-        "totals": [{k: str(v) for k, v in row.items()} for row in found.summary],
-        "files": files,
-    }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    _atomically(folder / f"{stem}.manifest.json", lambda path: _text(path, text))
+    name = f"reconciliation_{found.first.isoformat()}_{found.last.isoformat()}"
+    with _staging(folder, name) as staging:
+        filled = _fill(found, staging, name, now)
+        manifest = {
+            "name": name,
+            "created_at": now.isoformat(),
+            "from": found.first.isoformat(),
+            "to": found.last.isoformat(),
+            "orders": filled.orders,
+            "parked_records_not_included": found.parked_records,
+            "ignored_orders_not_included": found.ignored_orders,
+            "unexplained": filled.unexplained,
+            "totals": [_as_text(row) for row in filled.summary.rows()],
+            "files": {path.name: _sealed(path) for path in sorted(staging.iterdir())},
+        }
+        _publish(staging, folder, manifest)
     return manifest
 
 
-def _text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def manifest_name(manifest: Mapping[str, Any]) -> str:
+    """The file that a manifest is in."""
+    return f"{manifest['name']}.manifest.json"
 
 
-def _atomically(target: Path, writer: Callable[[Path], None]) -> dict[str, Any]:
-    """Write beside the target, flush to disk, rename: nobody ever sees half a file."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=target.suffix)
-    os.close(handle)
-    temporary = Path(name)
+@dataclass(slots=True)
+class _Filled:
+    summary: Summary
+    orders: int = 0
+    unexplained: list[dict[str, str]] = field(default_factory=list)
+
+
+def _fill(found: Reconciliation, staging: Path, name: str, now: datetime) -> _Filled:
+    """Every file, in one pass over the orders."""
+    from sync.reconciliation_formats import frame
+
+    columns = tables(found.rates)
+    filled = _Filled(Summary(found.rates))
+    with _outputs(staging, name, columns, now) as outputs:
+
+        def add(table: str, rows: list[Row]) -> None:
+            rows_as_frame = frame(columns[table], rows)
+            for output in outputs[table]:
+                output.add(rows_as_frame)
+
+        for batch in found.batches:
+            add("orders", batch.orders)
+            add("tax", batch.tax)
+            filled.summary.add(batch.orders)
+            filled.orders += len(batch.orders)
+            filled.unexplained += [_named(row) for row in batch.orders if unexplained(row)]
+        add("summary", filled.summary.rows())
+    return filled
+
+
+@contextmanager
+def _outputs(
+    staging: Path, name: str, columns: Mapping[str, Columns], now: datetime
+) -> Iterator[dict[str, list[Output]]]:
+    """Where the rows of each table go."""
+    from sync.reconciliation_formats import Csv, Parquet
+    from sync.reconciliation_workbook import workbook
+
+    with ExitStack() as stack:
+        sheets = stack.enter_context(workbook(staging / f"{name}.xlsx", columns, now))
+        yield {
+            table: [
+                sheets[table],
+                stack.enter_context(closing(Csv(staging / f"{name}_{table}.csv", of))),
+                stack.enter_context(closing(Parquet(staging / f"{name}_{table}.parquet", of))),
+            ]
+            for table, of in columns.items()
+        }
+
+
+def _named(row: Row) -> dict[str, str]:
+    """An order that does not add up, for the person who has to look at it."""
+    names = ("connection", "order", "channel_order_id", "currency")
+    return {name: row[name] for name in names} | {"amount": format(unexplained(row), "f")}
+
+
+def _as_text(row: Row) -> dict[str, Any]:
+    return {n: format(v, "f") if isinstance(v, Decimal) else v for n, v in row.items()}
+
+
+def _sealed(path: Path) -> dict[str, Any]:
+    """What the manifest says of a file, once its bytes are on the disk."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+        return {"sha256": digest, "bytes": file.tell()}
+
+
+def _publish(staging: Path, folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Move the set to where it is looked for, the manifest last."""
+    name = manifest_name(manifest)
+    draft = staging / name
+    draft.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _sealed(draft)
+    (folder / name).unlink(missing_ok=True)
+    _sync(folder)
+    for file in manifest["files"]:
+        (staging / file).replace(folder / file)
+    _sync(folder)
+    draft.replace(folder / name)
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Names are on the disk only when their folder is."""
+    with _handle(folder) as handle:
+        os.fsync(handle)
+
+
+@contextmanager
+def _handle(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        writer(temporary)
-        data = temporary.read_bytes()
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
+        yield handle
     finally:
-        temporary.unlink(missing_ok=True)
-    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        os.close(handle)
 
 
-def _frame(rows: list[Row], guard: Callable[[str], str] = str) -> pandas.DataFrame:
-    """Rows as a table of objects: decimals stay decimals, times become ISO text."""
-    import pandas
-
-    def cell(value: Any) -> Any:
-        if isinstance(value, datetime):
-            return value.isoformat()
-        return guard(value) if isinstance(value, str) else value
-
-    return pandas.DataFrame(
-        [{name: cell(value) for name, value in row.items()} for row in rows], dtype=object
-    )
-
-
-def _csv(rows: list[Row], path: Path) -> None:
-    # The byte order mark is what makes Excel read UTF-8.
-    _frame(rows, neutral).to_csv(
-        path, index=False, quoting=csv.QUOTE_NONNUMERIC, encoding="utf-8-sig", lineterminator="\r\n"
-    )
+@contextmanager
+def _staging(folder: Path, name: str) -> Iterator[Path]:
+    """A hidden folder on the same disk, locked while it is in use and gone afterwards."""
+    _sweep(folder, name)
+    staging = Path(tempfile.mkdtemp(dir=folder, prefix=f".{name}.", suffix=_PARTIAL))
+    try:
+        with _handle(staging) as handle:
+            # Some network disks know no locks: there a sweep cannot get one either.
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
-def _xlsx(found: Reconciliation, path: Path) -> None:
-    """Three sheets. Text cells are typed as text, so that no cell can become a formula."""
-    import pandas
-
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with pandas.ExcelWriter(
-        path, engine="xlsxwriter", engine_kwargs={"options": options}
-    ) as writer:
-        for name, rows in (
-            ("Summary", found.summary),
-            ("Orders", found.orders),
-            ("Tax", found.taxes),
-        ):
-            frame = _frame(rows, neutral)
-            frame.to_excel(writer, sheet_name=name, index=False, freeze_panes=(1, 0))
-            sheet = writer.sheets[name]
-            for index, column in enumerate(frame.columns):
-                longest = max([len(str(v)) for v in frame[column].head(200)], default=0)
-                sheet.set_column(index, index, min(40, max(len(str(column)), longest) + 2))
-
-
-def _parquet(rows: list[Row], path: Path) -> None:
-    """Amounts as decimal(38, 4), units as decimal(38, 6): exact, whatever the currency."""
-    import pyarrow
-    import pyarrow.parquet
-
-    frame = _frame(rows)
-    fields = []
-    for column in frame.columns:
-        sample = next((value for value in frame[column] if value is not None), None)
-        if isinstance(sample, Decimal):
-            scale = 6 if str(column).startswith("units_") else AMOUNT_DECIMALS
-            fields.append(pyarrow.field(str(column), pyarrow.decimal128(38, scale)))
-        elif sample is not None and not isinstance(sample, str):
-            fields.append(pyarrow.field(str(column), pyarrow.date32()))
-        else:
-            fields.append(pyarrow.field(str(column), pyarrow.string()))
-    table = pyarrow.Table.from_pandas(frame, schema=pyarrow.schema(fields), preserve_index=False)
-    pyarrow.parquet.write_table(table, path)
+def _sweep(folder: Path, name: str) -> None:
+    """Remove what exports of this period left behind that were killed: nobody locks it."""
+    for left in folder.glob(f".{name}.*{_PARTIAL}"):
+        with suppress(OSError), _handle(left) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left)

@@ -16,7 +16,7 @@ from state import tables as t
 from state.ids import take_ids
 from sync import cancellation, notices
 from sync.context import Hub, Run
-from sync.reading import Reading, read
+from sync.reading import Reading, read, report
 
 TOPIC = "shipments"
 
@@ -29,6 +29,7 @@ def pull_shipments(hub: Hub, run: Run) -> None:
         raise TypeError(f"{connector.info.name} does not pull shipments")
     definition = hub.definitions[connector.info.definitions[TOPIC]]
     for page in connector.pull_shipments(run.cursor, run.since or link.since):
+        report(run, page.findings)
         readings = [read(definition, raw.external_id, raw.body) for raw in page.records]
         with run.commit() as conn:
             for key in _take_page(conn, hub, run, link.id, readings):
@@ -86,9 +87,33 @@ def record(
             now,
         )
         return set()
-    if shipment.state == "processing" or fulfilment.shipment(conn, ffo.id, shipment.external_id):
+    if shipment.state == "processing":
         return set()
+    known = fulfilment.shipment(conn, ffo.id, shipment.external_id)
+    if known is not None:
+        return _tracking_came_later(conn, hub, ffo, known, shipment, now)
     return _shipped(conn, hub, ffo, shipment, label, now)
+
+
+def _tracking_came_later(
+    conn: Connection,
+    hub: Hub,
+    ffo: Row[Any],
+    known: Row[Any],
+    shipment: c.Shipment,
+    now: datetime,
+) -> set[str]:
+    """A shipment reported again: parcels that had no tracking number may have one now."""
+    nameless = [
+        p
+        for p in fulfilment.packages_of_order(conn, ffo.order_id)
+        if p.shipment_id == known.id and not p.tracking_number
+    ]
+    told = {p.tracking_number for p in fulfilment.packages_of_order(conn, ffo.order_id)}
+    new = [p for p in shipment.packages if p.tracking_number and p.tracking_number not in told]
+    for package, parcel in zip(nameless, new, strict=False):
+        fulfilment.name_package(conn, package.id, parcel.tracking_number, parcel.tracking_url)
+    return notices.plan(conn, hub, ffo.order_id, now) if nameless and new else set()
 
 
 def _stopped(conn: Connection, ffo: Row[Any], now: datetime) -> set[str]:
@@ -145,7 +170,7 @@ def _shipped(
         f"{ffo.reference}: {len(shipment.packages)} parcel(s) with {shipment.carrier}",
         now,
     )
-    wake = notices.plan(conn, hub, ffo.order_id, shipment_id, now)
+    wake = notices.plan(conn, hub, ffo.order_id, now)
     cancellation.settle_order(conn, ffo.order_id, now)
     return wake
 

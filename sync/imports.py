@@ -1,0 +1,153 @@
+"""Files that ops bring: SKUs and stock counts as CSV. All of a file is taken, or none of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from state import catalogue, fulfilment, history, stock
+
+
+class ImportProblem(Exception):
+    """The file cannot be taken; ``problems`` lists every fault with its line."""
+
+    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"{path}: nothing was imported:\n{listed}")
+
+
+@dataclass(frozen=True, slots=True)
+class SkuRow:
+    code: str
+    title: str
+    gtin: str
+    weight_g: int
+
+
+def _rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """(line number, row) of a comma-separated file in UTF-8, with or without byte order mark."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ImportProblem(
+            path, [f"byte {error.start} is not UTF-8: save the file as 'CSV UTF-8'"]
+        ) from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = [name for name in required if name not in (reader.fieldnames or ())]
+    if missing:
+        raise ImportProblem(path, [f"line 1: the column {name} is missing" for name in missing])
+    return [
+        (reader.line_num, {name: (row.get(name) or "").strip() for name in reader.fieldnames or ()})
+        for row in reader
+    ]
+
+
+def read_skus(path: Path) -> list[SkuRow]:
+    """SKUs of a file with the columns ``code,title`` and, if there, ``gtin,weight_g``."""
+    problems: list[str] = []
+    found: dict[str, SkuRow] = {}
+    for line, row in _rows(path, ("code", "title")):
+        weight = row.get("weight_g", "") or "0"
+        if not row["code"]:
+            problems.append(f"line {line}: code is empty")
+        elif row["code"] in found:
+            problems.append(f"line {line}: code {row['code']} stands in the file twice")
+        if not weight.isdigit():
+            problems.append(f"line {line}: weight_g {weight!r} is not a whole number of grams")
+        else:
+            found[row["code"]] = SkuRow(row["code"], row["title"], row.get("gtin", ""), int(weight))
+    if problems:
+        raise ImportProblem(path, problems)
+    return list(found.values())
+
+
+def import_skus(conn: Connection, rows: Sequence[SkuRow]) -> tuple[int, int]:
+    """Add new SKUs and amend known ones; returns (new, amended)."""
+    new = sum(
+        catalogue.upsert_sku(
+            conn, code=row.code, title=row.title, gtin=row.gtin, weight_g=row.weight_g
+        )
+        for row in rows
+    )
+    return new, len(rows) - new
+
+
+def read_counts(path: Path) -> dict[str, Decimal]:
+    """Absolute counts of a file with the columns ``sku,on_hand``."""
+    problems: list[str] = []
+    found: dict[str, Decimal] = {}
+    for line, row in _rows(path, ("sku", "on_hand")):
+        try:
+            quantity = Decimal(row["on_hand"])
+        except InvalidOperation:
+            quantity = Decimal("NaN")
+        if not quantity.is_finite() or quantity < 0:
+            problems.append(f"line {line}: on_hand {row['on_hand']!r} is not a quantity")
+        elif row["sku"] in found:
+            problems.append(f"line {line}: sku {row['sku']} stands in the file twice")
+        else:
+            found[row["sku"]] = quantity
+    if problems:
+        raise ImportProblem(path, problems)
+    return found
+
+
+def import_counts(
+    conn: Connection,
+    path: Path,
+    location_code: str,
+    counts: dict[str, Decimal],
+    actor: str,
+    now: datetime,
+) -> int:
+    """Bring a location's on-hand to these counts; returns how many changed.
+
+    Every change is a ledger row and the import an audit row. A SKU that the file does not name
+    keeps its count.
+    """
+    location = fulfilment.location_by_code(conn, location_code)
+    if location is None:
+        raise ImportProblem(path, [f"there is no location {location_code} in the settings"])
+    skus = catalogue.resolve(conn, 0, list(counts))
+    unknown = sorted(set(counts) - set(skus))
+    if unknown:
+        raise ImportProblem(path, [f"unknown SKU {code}: import it first" for code in unknown])
+    changed = 0
+    for sku_id, code in sorted((skus[code], code) for code in counts):
+        try:
+            with conn.begin_nested():
+                delta = stock.set_count(
+                    conn,
+                    sku_id=sku_id,
+                    location_id=location.id,
+                    authority=location.authority,
+                    on_hand=counts[code],
+                    reason="adjust_count",
+                    key=f"import:{location.id}:{sku_id}:{now.isoformat()}",
+                    now=now,
+                )
+        except IntegrityError as error:
+            raise ImportProblem(
+                path,
+                [f"{code}: fewer than are reserved already; ship or cancel those orders first"],
+            ) from error
+        changed += bool(delta)
+    history.audit(
+        conn,
+        actor=actor,
+        action="import_counts",
+        subject=("location", location.id),
+        after={"skus": len(counts), "changed": changed},
+        reason=path.name,
+        now=now,
+    )
+    return changed

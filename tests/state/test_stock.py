@@ -1,0 +1,192 @@
+"""Stock can neither be oversold nor lost, whatever happens at the same time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from state import stock
+from state import tables as t
+from state.errors import OutOfStock
+from state.store import Store
+
+NOW = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+def prepare(store: Store, on_hand: int, authority: str = "hub") -> None:
+    """SKU 1 at location 1, and order line 1 that wants it."""
+    with store.write() as conn:
+        conn.execute(insert(t.connection).values(id=1, name="shop", kind="channel"))
+        conn.execute(insert(t.sku).values(id=1, code="A", active=True))
+        conn.execute(
+            insert(t.location).values(
+                id=1, code="berlin", kind="warehouse", authority=authority, active=True
+            )
+        )
+        conn.execute(
+            insert(t.inbox).values(
+                id=1, connection_id=1, sha256=b"", body=b"", received_at=NOW, state="mapped"
+            )
+        )
+        conn.execute(
+            insert(t.sales_order).values(
+                id=1, connection_id=1, channel_order_id="1", channel_status="ready",
+                intake_state="accepted", placed_at=NOW, business_date=NOW.date(),
+                channel_updated_at=NOW, recorded_at=NOW, prices_include_tax=False, raw_id=1,
+            )
+        )  # fmt: skip
+        conn.execute(
+            insert(t.order_line).values(
+                id=1, order_id=1, line_no=1, channel_line_id="1", requires_shipping=True,
+                qty_ordered=Decimal(1000),
+            )
+        )  # fmt: skip
+        count(conn, on_hand, "opening", authority)
+
+
+def count(conn: object, on_hand: int, key: str, authority: str = "hub") -> Decimal:
+    return stock.set_count(
+        conn,  # type: ignore[arg-type]
+        sku_id=1,
+        location_id=1,
+        authority=authority,
+        on_hand=Decimal(on_hand),
+        reason="adjust_count",
+        key=key,
+        now=NOW,
+    )
+
+
+def reserve(store: Store, qty: int, key: str) -> int | None:
+    try:
+        with store.write() as conn:
+            return stock.reserve(
+                conn, sku_id=1, location_id=1, qty=Decimal(qty), order_line_id=1, key=key, now=NOW
+            )
+    except OutOfStock:
+        return None
+
+
+def level(store: Store) -> tuple[int, int]:
+    with store.read() as conn:
+        row = conn.execute(select(t.inventory_level)).one()
+    return int(row.on_hand), int(row.reserved)
+
+
+def ledger(store: Store) -> tuple[int, int]:
+    with store.read() as conn:
+        sums = dict(
+            conn.execute(
+                select(
+                    t.inventory_ledger.c.bucket,
+                    func.sum(t.inventory_ledger.c.delta, type_=t.inventory_ledger.c.delta.type),
+                ).group_by(t.inventory_ledger.c.bucket)
+            ).all()
+        )
+    return int(sums.get("on_hand", 0)), int(sums.get("reserved", 0))
+
+
+def test_of_100_threads_that_want_the_last_10_units_exactly_10_get_one(store: Store) -> None:
+    prepare(store, on_hand=10)
+    with ThreadPoolExecutor(100) as pool:
+        won = list(pool.map(lambda n: reserve(store, 1, f"r{n}"), range(100)))
+    assert sum(1 for reservation in won if reservation is not None) == 10
+    assert level(store) == (10, 10) == ledger(store)
+
+
+def test_the_database_itself_refuses_to_oversell(store: Store) -> None:
+    prepare(store, on_hand=1)
+    assert reserve(store, 1, "first") is not None
+    with pytest.raises(IntegrityError), store.write() as conn:
+        conn.execute(t.inventory_level.update().values(reserved=Decimal(2)))
+
+
+def test_a_count_below_what_is_reserved_is_refused_at_our_own_location(store: Store) -> None:
+    prepare(store, on_hand=5)
+    reserve(store, 4, "r")
+    with pytest.raises(IntegrityError), store.write() as conn:
+        count(conn, 3, "recount")
+    assert level(store) == (5, 4)
+
+
+def test_an_outside_location_may_count_less_than_is_reserved(store: Store) -> None:
+    prepare(store, on_hand=5, authority="external")
+    reserve(store, 4, "r")
+    with store.write() as conn:
+        count(conn, 3, "recount", "external")
+    assert level(store) == (3, 4)
+    assert reserve(store, 1, "more") is None
+
+
+def test_a_count_twice_is_one_movement(store: Store) -> None:
+    prepare(store, on_hand=5)
+    with store.write() as conn:
+        assert count(conn, 8, "c1") == 3
+        assert count(conn, 8, "c2") == 0
+    assert ledger(store) == (8, 0)
+
+
+def test_a_key_moves_stock_once(store: Store) -> None:
+    prepare(store, on_hand=5)
+    assert reserve(store, 1, "same") is not None
+    with pytest.raises(IntegrityError):
+        reserve(store, 1, "same")
+    assert level(store) == (5, 1)
+
+
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["reserve", "release", "ship", "count"]), st.integers(1, 6)),
+    max_size=25,
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(moves=MOVES)
+def test_levels_are_always_the_sum_of_the_ledger(
+    moves: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("moves") / "store.db"
+    store = Store(f"sqlite:///{path}")
+    try:
+        with store.write() as conn:
+            t.metadata.create_all(conn)
+        prepare(store, on_hand=10)
+        held: list[int] = []
+        for number, (move, n) in enumerate(moves):
+            _move(store, held, move, n, f"m{number}")
+            on_hand, reserved = level(store)
+            assert (on_hand, reserved) == ledger(store)
+            assert 0 <= reserved <= on_hand
+    finally:
+        store.close()
+
+
+def _move(store: Store, held: list[int], move: str, n: int, key: str) -> None:
+    if move == "reserve":
+        reservation = reserve(store, n, key)
+        held += [reservation] if reservation else []
+    elif move == "count":
+        try:
+            with store.write() as conn:
+                count(conn, n * 3, key)
+        except IntegrityError:
+            return
+    elif held:
+        reservation = held.pop()
+        with store.write() as conn:
+            if move == "release":
+                stock.release(conn, reservation, None, key, NOW)
+            else:
+                row = conn.execute(
+                    select(t.reservation).where(t.reservation.c.id == reservation)
+                ).one()
+                stock.ship(conn, reservation, row.qty, key, NOW)
