@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
@@ -124,7 +125,7 @@ def test_goods_that_ship_after_a_cancellation_are_not_lost_from_sight(bench: Ben
 
 
 def ship(bench: Bench, reference: str) -> None:
-    parcel = c.Package(tracking_number="1Z", lines=(c.ShippedLine(sku="B", quantity=2),))
+    parcel = c.Package(tracking_number="1Z", lines=(c.ShippedLine(sku="B", quantity=Decimal(2)),))
     with bench.store.write() as conn:
         shipping.record(
             conn,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import permutations
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import select
 from state import inbox, orders
 from state import tables as t
 from state.store import Store
-from sync import intake, invariants, parked
+from sync import allocation, drain, intake, invariants, parked
 from tests.sync.conftest import Bench, JobRun, woo_order
 
 CLOCKLESS = ("id", "raw_id", "recorded_at", "edit_version", "bill_to_id", "ship_to_id")
@@ -172,8 +173,6 @@ def test_an_unknown_currency_parks_the_record_and_loses_nothing(bench: Bench) ->
 
 
 def test_an_edit_before_release_is_planned_anew(bench: Bench) -> None:
-    from sync import allocation
-
     bench.put("A", "berlin", 9)
     take(bench, [woo_order(1, {"A": 3})])
     object.__setattr__(bench.hub.policy, "release_after_s", 3600)
@@ -187,8 +186,6 @@ def test_an_edit_before_release_is_planned_anew(bench: Bench) -> None:
 
 
 def test_an_edit_after_release_holds_the_order_and_keeps_the_work(bench: Bench) -> None:
-    from sync import allocation, drain
-
     bench.put("B", "jersey", 9)
     take(bench, [woo_order(1, {"B": 3})])
     bench.run(allocation.allocate)
@@ -219,9 +216,7 @@ def test_a_dry_run_writes_nothing(bench: Bench) -> None:
     bench.shop.pages = [[woo_order(1, {"A": 1})]]
 
     class DryRun(JobRun):
-        def commit(self) -> Any:  # type: ignore[override]
-            from contextlib import contextmanager
-
+        def commit(self) -> Any:
             @contextmanager
             def rolled_back() -> Any:
                 with self.store.engine.connect() as conn:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
@@ -73,11 +75,11 @@ def test_a_split_order_is_complete_only_with_its_last_package(bench: Bench) -> N
             packages=(
                 c.Package(
                     tracking_number="1Z1", carrier="UPS",
-                    lines=(c.ShippedLine(sku="B", quantity=2),),
+                    lines=(c.ShippedLine(sku="B", quantity=Decimal(2)),),
                 ),
                 c.Package(
                     tracking_number="1Z2", carrier="UPS",
-                    lines=(c.ShippedLine(sku="B", quantity=1),),
+                    lines=(c.ShippedLine(sku="B", quantity=Decimal(1)),),
                 ),
             ),
         )  # fmt: skip
@@ -142,10 +144,8 @@ def test_a_crash_during_the_call_is_looked_up_too(bench: Bench) -> None:
     take(bench, woo_order(1, {"A": 1}))
     bench.run(allocation.allocate)
     bench.carrier.answers = [KeyboardInterrupt()]
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         bench.run(drain.push, "labels")
-    except KeyboardInterrupt:
-        pass
     with bench.store.read() as conn:
         assert conn.scalar(select(t.intent.c.state)) == "sending"
     bench.run(drain.push, "labels")

@@ -1,0 +1,62 @@
+# `make demo` runs the main job, `make test` passes the tests; both set up all they need.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What the demo runs, and what the tests run.
+DEMO   := $(VENV)/.demo-is-installed
+DEV    := $(VENV)/.dev-is-installed
+PACKAGES := connectors mappings state sync jobs sandbox
+
+.PHONY: demo test lint unit soak bench lock clean help
+
+help:
+	@echo "make demo          install, then run a day of trade against the sandbox (KEEP=1 leaves it running)"
+	@echo "make test          install, then linters, types, import rules and all tests but the slow ones"
+	@echo "make soak          the slow tests too"
+	@echo "make bench         the benchmarks, each ending in one line of JSON"
+	@echo "make lock          resolve the pinned requirements anew (needs uv)"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Crossdock needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO): requirements/demo.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes --only-binary :all: -r requirements/demo.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes --only-binary :all: -r requirements/dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(DEMO)
+
+demo: $(DEMO)
+	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
+
+test: lint unit
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(DEV)
+	$(BIN)/python -m pytest -m "not slow"
+
+soak: $(DEV)
+	$(BIN)/python -m pytest
+
+bench: $(DEV)
+	$(BIN)/python -m benchmarks.ingest
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--extra finance --extra sandbox pyproject.toml requirements/build.in -o requirements/demo.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--all-extras pyproject.toml requirements/build.in -o requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
