@@ -81,7 +81,6 @@ intent = table(
         "fulfilment_order",
         "cancel_fulfilment_order",
         "label",
-        "void_label",
     ),
     words("subject_type"),
     Column("subject_id", BigInteger, nullable=False),
