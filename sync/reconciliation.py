@@ -22,7 +22,6 @@ from sync import reconciliation_rows
 from sync.reconciliation_columns import AMOUNTS, UNITS, rate_column
 from sync.reconciliation_rows import Batch, Row
 
-
 _COUNTS = ("orders", "parked", "cancelled", "with_variance")
 
 

@@ -246,6 +246,7 @@ def test_negative_amounts_stay_numbers(tmp_path: Path) -> None:
 
 @given(amount=st.integers(-(10**22), 10**22), currency=st.sampled_from(["EUR", "JPY", "CLF"]))
 @example(amount=999_999_999_999_999, currency="EUR")
+@example(amount=9_007_199_254_740_993, currency="EUR")
 @example(amount=-(2**63), currency="CLF")
 @settings(max_examples=20, deadline=None)
 def test_a_double_never_changes_an_amount(
