@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +14,6 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.base import (
     Connector,
-    Page,
     PullsListings,
     PullsOrders,
     PushesStock,
@@ -30,51 +26,14 @@ from mappings import Definitions, MappingError
 from mappings import canonical as c
 from sandbox.app import Sandbox
 from sandbox.clock import ManualClock
-
-SINCE = datetime(2026, 11, 1, tzinfo=UTC)
-API = "https://shop.example/wp-json/wc/v3"
-Shop = Callable[..., WooCommerce]
-
-
-def pulled(connector: WooCommerce, cursor: dict[str, Any] | None = None) -> list[Page]:
-    return list(connector.pull_orders(cursor, SINCE))
-
-
-def ids(pages: list[Page]) -> list[str]:
-    return [record.external_id for page in pages for record in page.records]
-
-
-def order_row(number: int, **more: Any) -> dict[str, Any]:
-    return {"id": number, "status": "processing", "refunds": [], **more}
-
-
-def listing_reply(rows: list[Any], total: int | None = None) -> httpx.Response:
-    headers = {"X-WP-Total": str(len(rows) if total is None else total)}
-    return httpx.Response(200, json=rows, headers=headers)
-
-
-def update(product: int, variant: int, quantity: int) -> c.StockUpdate:
-    return c.StockUpdate(
-        external_product_id=str(product),
-        external_variant_id=str(variant),
-        external_sku="",
-        quantity=quantity,
-    )
-
-
-def notice(order_id: object, number: str, complete: bool = True, **more: Any) -> c.TrackingNotice:
-    return c.TrackingNotice(
-        channel_order_id=str(order_id),
-        package_reference="1",
-        carrier="DHL",
-        tracking_number=number,
-        tracking_url=f"https://dhl.example/{number}",
-        shipped_at=datetime(2026, 11, 2, 12, tzinfo=UTC),
-        lines=(c.ShippedLine(sku="MUG", quantity=Decimal(1)),),
-        complete=complete,
-        **more,
-    )
-
+from tests.connectors.woo_words import (
+    SINCE,
+    Shop,
+    ids,
+    listing_reply,
+    order_row,
+    pulled,
+)
 
 # ---- the class -------------------------------------------------------------------------------
 
