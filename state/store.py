@@ -31,7 +31,11 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self.engine.connect().execution_options(crossdock_read=True) as connection:
+        """One snapshot for as long as the block lasts, whatever is committed meanwhile."""
+        options: dict[str, Any] = {"crossdock_read": True}
+        if not self.is_sqlite:
+            options["isolation_level"] = "REPEATABLE READ"
+        with self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     def close(self) -> None:

@@ -175,7 +175,12 @@ def _remove_line(conn: Connection, order_id: int, row: Row[Any], now: datetime) 
     orders.set_line(
         conn,
         row.id,
+        # A line parked for its quantity may have been reported with less than none.
+        qty_ordered=max(row.qty_ordered, in_hand),
         qty_cancelled=max(Decimal(0), row.qty_ordered - in_hand),
+        line_total=0,
+        line_discount_total=0,
+        line_tax_total=0,
         park_reason=None,
         park_detail="",
     )

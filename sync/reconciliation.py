@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import Connection, and_, func, select, text
+from sqlalchemy import Connection, and_, func, select
 
 from mappings.numbers import major_units
 from state import tables as t
@@ -47,10 +47,6 @@ class Reconciliation:
 def reconcile(store: Store, first: date, last: date) -> Iterator[Reconciliation]:
     """Every order whose business date lies in [first, last], as the store is at this moment."""
     with store.read() as conn:
-        if not store.is_sqlite:
-            # Otherwise each statement would see the store as it is by then: the head of an order
-            # from one report, its lines from the next, and a variance that never was.
-            conn.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         period = t.sales_order.c.business_date.between(first, last)
         ignored = t.sales_order.c.intake_state == "ignored"
         wanted = and_(period, ~ignored)

@@ -97,14 +97,25 @@ _ARROW_TYPES: dict[Kind, pyarrow.DataType] = {
 class Parquet:
     """Typed columns: amounts are decimals here too."""
 
+    _GROUP_ROWS = 50_000
+    """Rows that are kept back to be written as one row group: readers skip and scan by those."""
+
     def __init__(self, path: Path, columns: Columns) -> None:
         fields = [pyarrow.field(c.name, _ARROW_TYPES[c.kind]) for c in columns]
         self._schema = pyarrow.schema(fields)
         self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
+        self._group = self._schema.empty_table()
 
     def add(self, rows: pandas.DataFrame) -> None:
         table = pyarrow.Table.from_pandas(rows, schema=self._schema, preserve_index=False)
-        self._writer.write_table(table)
+        self._group = pyarrow.concat_tables([self._group, table.replace_schema_metadata()])
+        if self._group.num_rows >= self._GROUP_ROWS:
+            self._writer.write_table(self._group)
+            self._group = self._schema.empty_table()
 
     def close(self) -> None:
-        self._writer.close()
+        try:
+            if self._group.num_rows:
+                self._writer.write_table(self._group)
+        finally:
+            self._writer.close()

@@ -229,3 +229,13 @@ def test_a_dry_run_writes_nothing(bench: Bench) -> None:
     intake.pull_orders(bench.hub, run)
     assert run.counts["accepted"] == 1
     assert picture(bench.store) == []
+
+
+def test_a_line_that_the_channel_removed_is_cancelled_and_costs_nothing(bench: Bench) -> None:
+    take(bench, [woo_order(1, {"A": 1, "B": -2})])
+    take(bench, [woo_order(1, {"A": 1}, date_modified_gmt="2026-11-02T07:30:00")])
+    with bench.store.read() as conn:
+        kept, removed = orders.lines(conn, [1])[1]
+        assert (kept.channel_sku, kept.line_total) == ("A", 1000)
+        assert (removed.qty_ordered, removed.line_total, removed.park_reason) == (0, 0, None)
+        assert invariants.check(conn) == []
