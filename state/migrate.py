@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
@@ -19,15 +13,14 @@ from state.errors import StoreProblem
 from state.store import Store
 from state.tables import metadata
 
-_FOLDER = Path(__file__).parent / "migrations"
+_STEPS = Path(__file__).parent / "migrations" / "versions"
 _SETUP_LOCK = 0x63726F7373
 
 
 def is_current(store: Store) -> bool:
     """Whether the store has exactly the tables of this version; raises as ``upgrade`` does."""
-    steps = ScriptDirectory.from_config(_config())
     with _explained(store), store.read() as conn:
-        return _known_revision(conn, steps) == steps.get_current_head()
+        return _known_revision(conn) == max(_revisions())
 
 
 def upgrade(store: Store) -> None:
@@ -36,12 +29,15 @@ def upgrade(store: Store) -> None:
     Raises ``StoreProblem`` with a sentence for the operator: the store is newer than this
     version, belongs to somebody else, or cannot be opened.
     """
-    config = _config()
+    if is_current(store):
+        return
+    # Not at the top: Alembic takes a third of a second to import, and most starts need no step.
+    from state import migration_steps
+
     with _explained(store), store.write() as conn:
         one_at_a_time(conn)
-        _known_revision(conn, ScriptDirectory.from_config(config))
-        config.attributes["connection"] = conn
-        command.upgrade(config, "head")
+        _known_revision(conn)
+        migration_steps.apply(conn)
 
 
 def one_at_a_time(conn: Connection) -> None:
@@ -51,15 +47,6 @@ def one_at_a_time(conn: Connection) -> None:
     """
     if conn.dialect.name == "postgresql":
         conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    # One step per change of the tables; %% because the option goes through configparser.
-    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-    config.set_main_option("path_separator", "os")
-    return config
 
 
 @contextmanager
@@ -76,39 +63,26 @@ def _explained(store: Store) -> Iterator[None]:
         ) from error
 
 
-def _known_revision(conn: Connection, steps: ScriptDirectory) -> str | None:
-    revision = MigrationContext.configure(conn).get_current_revision()
-    known = {step.revision for step in steps.walk_revisions()}
-    if revision is not None and revision not in known:
-        raise StoreProblem(
-            f"The store was last used by a newer Crossdock (its tables are at step {revision}). "
-            "Install that version again, or restore a backup from before the update."
-        )
-    strangers = set(inspect(conn).get_table_names()) & set(metadata.tables)
-    if revision is None and strangers:
+def _known_revision(conn: Connection) -> str | None:
+    tables = set(inspect(conn).get_table_names())
+    if "alembic_version" in tables:
+        revision = conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if revision is not None and revision not in _revisions():
+            raise StoreProblem(
+                "The store was last used by a newer Crossdock (its tables are at step "
+                f"{revision}). Install that version again, or restore a backup from before the "
+                "update."
+            )
+        return revision
+    strangers = tables & set(metadata.tables)
+    if strangers:
         raise StoreProblem(
             f"The database already has a table named {min(strangers)} that Crossdock did not "
             "make. Give [store] url a database of its own."
         )
-    return revision
+    return None
 
 
-def _write_step(message: str) -> None:
-    """Compare ``state.tables`` with all steps so far and write the difference as a new step."""
-    config = _config()
-    steps = list(ScriptDirectory.from_config(config).walk_revisions())
-    store = Store("sqlite://")
-    with store.write() as conn:
-        config.attributes["connection"] = conn
-        command.upgrade(config, "head")
-        number = f"{len(steps) + 1:04d}"
-        made = command.revision(config, message, autogenerate=True, rev_id=number)
-    store.close()
-    if isinstance(made, Script):
-        # Alembic's remarks say nothing that is true after the first reading.
-        file = Path(made.path)
-        file.write_text(re.sub(r" *# ###.*\n", "", file.read_text()))
-
-
-if __name__ == "__main__":
-    _write_step(" ".join(sys.argv[1:]) or "change")
+def _revisions() -> set[str]:
+    """The steps this version knows, by the number their files begin with; they form one line."""
+    return {file.name.partition("_")[0] for file in _STEPS.glob("*_*.py")} - {""}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -62,12 +62,6 @@ def latest(conn: Connection) -> dict[str, Row[Any]]:
     """The newest run of every stream, by stream key."""
     newest = select(func.max(_r.c.id)).group_by(_r.c.stream_key)
     return {row.stream_key: row for row in conn.execute(select(_r).where(_r.c.id.in_(newest)))}
-
-
-def history(conn: Connection, stream_key: str, limit: int = 20) -> Sequence[Row[Any]]:
-    """The last runs of one stream, newest first."""
-    found = select(_r).where(_r.c.stream_key == stream_key).order_by(_r.c.id.desc())
-    return conn.execute(found.limit(limit)).all()
 
 
 def prune(conn: Connection, before: datetime) -> int:

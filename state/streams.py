@@ -79,13 +79,6 @@ def ensure(
         conn.execute(insert(_s).values(key=key, due_at=now, **row))
 
 
-def retire(conn: Connection, keep: Collection[str]) -> None:
-    """Remove the streams whose key is not in ``keep`` and whose job is not running now."""
-    unwanted = [key for key in conn.scalars(select(_s.c.key)) if key not in keep]
-    for key in unwanted:
-        conn.execute(_s.delete().where(_s.c.key == key, _s.c.lease_until.is_(None)))
-
-
 def request(conn: Connection, key: str, now: datetime) -> bool:
     """Want one more run; false when there is no such stream.
 

@@ -1,12 +1,12 @@
-"""Alembic's way in. Run by ``state.migrate``, never imported.
+"""Alembic's way in. Run by ``state.migration_steps``, never imported.
 
 After a change to ``state/tables`` write the step with this one command, from the repository root,
 and read what it made (a rename looks like a drop and an add)::
 
-    python -m state.migrate "add carrier to shipment"
+    python -m state.migration_steps "add carrier to shipment"
 
 It compares the tables with an empty store that all existing steps were applied to. To start over
-before the first release: delete ``versions/*.py`` and run ``python -m state.migrate initial``.
+before the first release: delete ``versions/*.py`` and run ``python -m state.migration_steps initial``.
 """
 
 from __future__ import annotations

@@ -313,19 +313,6 @@ def test_after_a_restart_a_connection_to_be_mended_is_tried_at_once(
     assert due(store, clock.now()) == [stream]
 
 
-def test_streams_of_former_settings_go_unless_they_run(
-    store: Store, clock: ManualClock, stream: str
-) -> None:
-    with store.write() as conn:
-        streams.ensure(conn, "gone", "track", None, 60, clock.now())
-        streams.ensure(conn, "busy", "track", None, 60, clock.now())
-    must_claim(store, clock.now(), key="busy")
-    with store.write() as conn:
-        streams.retire(conn, {stream})
-        left = {found.key for found in streams.overview(conn)}
-    assert left == {stream, "busy"}
-
-
 def test_the_longest_overdue_stream_comes_first(store: Store, clock: ManualClock) -> None:
     with store.write() as conn:
         for name in ("c", "a", "b"):

@@ -156,7 +156,7 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", types.Utc(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('stock', 'tracking', 'fulfilment_order', 'cancel_fulfilment_order', 'label', 'void_label')",
+            "kind IN ('stock', 'tracking', 'fulfilment_order', 'cancel_fulfilment_order', 'label')",
             name=op.f("ck_intent_kind"),
         ),
         sa.CheckConstraint(

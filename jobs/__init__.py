@@ -1,0 +1,1 @@
+"""When and where does it run? The engine, the settings, the command line, and their assembly."""

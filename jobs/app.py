@@ -1,0 +1,220 @@
+"""The only place where everything is put together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from connectors.base import Connector
+from connectors.errors import ConfigProblem
+from connectors.http import Door
+from connectors.registry import CONNECTORS
+from jobs import leases, roster, settings_loader
+from jobs.catalogue import JOBS, Job
+from jobs.clock import Clock, ScaledClock, SystemClock
+from jobs.engine import Engine
+from jobs.heartbeat import Heartbeat
+from jobs.process_lock import ProcessLock
+from jobs.runner import Runner
+from jobs.running import count_call
+from jobs.settings import Settings
+from jobs.settings_loader import Configuration, SettingsProblem
+from mappings import Definitions
+from state import migrate, streams
+from state.rate_buckets import RateBuckets
+from state.store import Store
+from sync.context import Hub, Link, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An installation put together: the hub, and what may run on it.
+
+    Closing it ends the connections; the store belongs to whoever opened it.
+    """
+
+    configuration: Configuration
+    hub: Hub
+    clock: Clock
+    stop: threading.Event
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def settings(self) -> Settings:
+        return self.configuration.settings
+
+    def jobs_of(self, connection: str) -> list[Job]:
+        """The jobs that this connection's connector can do."""
+        connector = self.hub.links[connection].connector
+        return [job for job in JOBS.values() if not job.is_global and job.suits(connector)]
+
+    def streams(self) -> dict[str, tuple[Job, str | None]]:
+        """Every stream of this installation, by key."""
+        found: dict[str, tuple[Job, str | None]] = {
+            streams.key_of(job.name): (job, None) for job in JOBS.values() if job.is_global
+        }
+        for name in self.hub.links:
+            found |= {streams.key_of(job.name, name): (job, name) for job in self.jobs_of(name)}
+        return found
+
+    def runner(self, role: str) -> Runner:
+        """What runs the jobs. ``role`` (``run`` or ``once``) begins the owner of the leases."""
+        lease_s = self.settings.jobs.lease_s
+        return Runner(
+            hub=self.hub,
+            jobs={job.name: job.run for job in JOBS.values()},
+            clock=self.clock,
+            heartbeat=Heartbeat(self.hub.store, self.clock, lease_s),
+            owner=leases.owner(role),
+            lease_s=lease_s,
+            stop=self.stop,
+        )
+
+    def engine(self) -> Engine:
+        """The daemon's engine, after it has ended the leases of daemons that died."""
+        set_up_streams(self)
+        leases.end_dead(self.hub.store)
+        with self.hub.store.write() as conn:
+            streams.retry_parked_connections(conn, self.clock.now())
+        jobs = self.settings.jobs
+        return Engine(self.runner("run"), self.streams(), threads=jobs.threads, tick_s=jobs.tick_s)
+
+    def close(self) -> None:
+        for link in self.hub.links.values():
+            _close(link.connector)
+
+
+def load(path: Path | None = None) -> Configuration:
+    """Find and check the settings; raises with everything that has to be mended."""
+    return settings_loader.load(settings_loader.find(path), CONNECTORS)
+
+
+def store_of(settings: Settings) -> Store:
+    """The store as it is found; its tables may be of another version, or missing."""
+    return Store(settings.store.url)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store with this version's tables, for a command beside the daemon.
+
+    Tables are not changed under a running daemon: then this raises ``AlreadyRunning``.
+    """
+    store = store_of(settings)
+    if not migrate.is_current(store):
+        with lock_of(store):
+            migrate.upgrade(store)
+    return store
+
+
+def lock_of(store: Store) -> Any:
+    """A context that only one daemon per SQLite file can be in.
+
+    PostgreSQL needs none: daemons share it safely, each stream being run by whoever claims it.
+    """
+    if not store.is_sqlite:
+        return nullcontext()
+    return ProcessLock(Path(f"{store.url.database}.lock"))
+
+
+def clock_of(settings: Settings, stop: threading.Event | None = None) -> Clock:
+    """Real time, or the rehearsal's. Setting ``stop`` wakes whoever sleeps on it."""
+    given = settings.clock
+    if given is None:
+        return SystemClock(stop)
+    return ScaledClock(given.start, given.speed, given.origin, stop)
+
+
+def open_app(
+    configuration: Configuration,
+    store: Store,
+    *,
+    clock: Clock,
+    stop: threading.Event | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> App:
+    """Build every connection.
+
+    ``stop``: set when the process drains; the one the clock was made with. ``transport``
+    replaces the network in simulations.
+    """
+    settings = configuration.settings
+    overrides = settings.mappings.overrides
+    definitions = Definitions.load(overrides and configuration.folder / overrides)
+    connectors = _connectors(configuration, definitions, _doors(store, clock, transport))
+    with store.write() as conn:
+        migrate.one_at_a_time(conn)
+        ids = roster.register(conn, settings, CONNECTORS)
+    links = {
+        name: Link(
+            id=ids[name],
+            name=name,
+            connector=connectors[name],
+            timezone=ZoneInfo(given.timezone),
+            since=given.since_at(clock.now()),
+        )
+        for name, given in settings.connections.items()
+    }
+    policy = Policy(release_after_s=settings.orders.release_after)
+    hub = Hub(store, clock, definitions, links, policy)
+    return App(configuration, hub, clock, stop or threading.Event())
+
+
+def set_up_streams(app: App) -> None:
+    """Make the row of every stream, or bring its interval up to date.
+
+    Rows of former settings stay: their cursors are wanted again when a connection comes back.
+    """
+    now = app.clock.now()
+    with app.hub.store.write() as conn:
+        migrate.one_at_a_time(conn)
+        for key, (job, name) in app.streams().items():
+            link_id = app.hub.links[name].id if name else None
+            streams.ensure(conn, key, job.name, link_id, _every_s(app.settings, job, name), now)
+
+
+def _every_s(settings: Settings, job: Job, connection: str | None) -> int:
+    every = settings.connections[connection].every if connection else settings.jobs.every
+    return int(getattr(every, job.every))
+
+
+def _doors(
+    store: Store, clock: Clock, transport: httpx.BaseTransport | None
+) -> Callable[[str], Door]:
+    limiter = RateBuckets(store, clock)
+    return lambda name: Door(name, clock, limiter, transport, on_call=count_call)
+
+
+def _connectors(
+    configuration: Configuration, definitions: Definitions, door: Callable[[str], Door]
+) -> Mapping[str, Connector]:
+    built: dict[str, Connector] = {}
+    problems = []
+    for name, given in configuration.settings.connections.items():
+        make: Any = CONNECTORS[given.connector]
+        try:
+            built[name] = make(configuration.configs[name], door(name), definitions)
+        except ConfigProblem as problem:
+            problems.append(f"connections.{name}: {problem}")
+    if problems:
+        for connector in built.values():
+            _close(connector)
+        raise SettingsProblem(problems)
+    return built
+
+
+def _close(connector: Connector) -> None:
+    close = getattr(connector, "close", None)
+    if close is not None:
+        close()

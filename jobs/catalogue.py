@@ -1,0 +1,82 @@
+"""Every job: its name, what it needs of a connector, how often it runs, what it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connectors import base
+from jobs import housekeeping
+from jobs.runner import JobFunction
+from sync import allocation, counts, drain, intake, listings, promise, pushes, shipping, tracking
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``needs``: any of these capabilities of a connection; none means one global stream.
+
+    ``every``: the key in ``[connections.X.every]``, or in ``[jobs.every]`` for a global job.
+    """
+
+    name: str
+    run: JobFunction
+    every: str
+    help: str
+    needs: tuple[type, ...] = ()
+
+    @property
+    def is_global(self) -> bool:
+        return not self.needs
+
+    def suits(self, connector: base.Connector) -> bool:
+        return isinstance(connector, self.needs)
+
+
+_ALL = (
+    Job(
+        "pull-orders",
+        intake.pull_orders,
+        "orders",
+        "read new and changed orders of a channel",
+        (base.PullsOrders,),
+    ),
+    Job(
+        "pull-listings",
+        listings.pull_listings,
+        "listings",
+        "read what a channel sells, and match it to SKUs",
+        (base.PullsListings,),
+    ),
+    Job(
+        "pull-stock",
+        counts.pull_stock,
+        "stock",
+        "read the stock counts of a location that counts for itself",
+        (base.PullsStock,),
+    ),
+    Job(
+        "pull-shipments",
+        shipping.pull_shipments,
+        "shipments",
+        "read what a 3PL or a drop folder has shipped",
+        (base.PullsShipments,),
+    ),
+    Job(
+        "track",
+        tracking.track,
+        "tracking",
+        "follow the parcels a carrier has on its way",
+        (base.Tracks,),
+    ),
+    Job(
+        "push",
+        drain.push,
+        "push",
+        "send what is planned: work, labels, tracking, stock",
+        tuple(dict.fromkeys(kind.capability for kind in pushes.KINDS)),
+    ),
+    Job("allocate", allocation.allocate, "allocate", "give accepted orders to locations"),
+    Job("promise", promise.publish, "promise", "plan stock writes where a promise changed"),
+    Job("prune", housekeeping.prune, "prune", "delete the history of runs that is too old"),
+)
+
+JOBS = {job.name: job for job in _ALL}

@@ -1,0 +1,23 @@
+"""The sub-commands of ``crossdock``: functions of their own name in the modules given here."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "init": "init",
+    "check": "check",
+    "connections": "connections",
+    "run": "run",
+    "once": "once",
+    "status": "status",
+    "summary": "summary",
+    "parked": "parked",
+    "retry": "parked",
+    "release": "parked",
+    "explain": "explain",
+    "audit": "audit",
+    "sku": "sku",
+    "stock": "stock",
+    "export": "export",
+}
+"""In the order of the help. A module is imported when its command is asked for: what one needs
+(pandas, say) must not slow down the start of another."""

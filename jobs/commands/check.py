@@ -1,0 +1,81 @@
+"""``crossdock check``: what would go wrong, and how to mend it, before it does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from connectors.base import Finding
+from jobs import app
+from jobs.commands.options import as_json, opened, require_connection, settings_option
+from jobs.listing import show
+from jobs.problems import OperatorError
+from sync import outcomes
+from sync.context import Link
+
+_COLUMNS = {
+    "where": "where",
+    "subject": "subject",
+    "well": "",
+    "detail": "detail",
+    "remedy": "mend",
+}
+
+
+@click.command()
+@click.argument("connection", required=False)
+@as_json
+@settings_option
+def check(config: Path | None, connection: str | None, as_json: bool) -> None:
+    """Say what to mend.
+
+    Tests settings, store, mappings, credentials and clocks. Ends with 1 when something has to
+    be mended, with 2 when the settings cannot be used at all.
+
+    \b
+    Examples:
+      crossdock check
+      crossdock check shop-eu --json
+    """
+    with opened(config) as installation:
+        if connection is not None:
+            require_connection(installation.configuration, connection)
+        found = [("installation", finding) for finding in _installation(installation)]
+        for name, link in installation.hub.links.items():
+            if connection in (None, name):
+                found += [(name, finding) for finding in _connection(link)]
+    rows = [
+        {"where": where, **asdict(finding), "well": "ok" if finding.ok else "MEND"}
+        for where, finding in found
+    ]
+    show(rows, _COLUMNS, as_json=as_json)
+    wrong = sum(not finding.ok for _, finding in found)
+    if wrong:
+        raise OperatorError(f"{wrong} of {len(found)} findings to mend.")
+
+
+def _installation(installation: app.App) -> list[Finding]:
+    """What could be loaded at all is well; the rest ended the command with its own sentence."""
+    settings, hub = installation.settings, installation.hub
+    store = hub.store.url.render_as_string(hide_password=True)
+    count = f"{len(settings.connections)} connections, {len(settings.locations)} locations"
+    findings = [
+        Finding("settings", True, f"{installation.configuration.path.name}: {count}"),
+        Finding("store", True, f"{store} answers and has this version's tables"),
+        Finding("mappings", True, f"{len(hub.definitions)} definitions fit the canonical records"),
+    ]
+    if not settings.connections:
+        remedy = "Add a [connections.NAME]: `crossdock connections` shows what each one needs."
+        findings.append(Finding("connections", False, "there are none", remedy))
+    return findings
+
+
+def _connection(link: Link) -> list[Finding]:
+    found: list[Finding] = []
+    verdict = outcomes.attempt(lambda: found.extend(link.connector.check()))
+    if verdict is not None:
+        remedy = "Mend it in the settings." if verdict.kind == "park_connection" else "Try again."
+        found.append(Finding("connection", False, verdict.message, remedy))
+    return found

@@ -1,0 +1,139 @@
+"""``crossdock once``: one job, now."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from jobs import app
+from jobs.catalogue import JOBS, Job
+from jobs.commands.options import as_json, opened, require_connection, settings_option
+from jobs.listing import show
+from jobs.problems import OperatorError, UsageProblem
+from jobs.runner import Ended, Runner
+from jobs.running import Order
+from state import streams
+
+_COLUMNS = {
+    "stream": "stream",
+    "result": "result",
+    "counts": "counts",
+    "calls": "calls",
+    "error": "error",
+}
+
+
+def _jobs_help() -> str:
+    return "\n".join(f"  {job.name:<15} {job.help}" for job in JOBS.values())
+
+
+@click.command(
+    help=f"""Run one job now and show what it did.
+
+Without CONNECTION the job runs for every connection that can do it. A stream that the daemon is
+running at this moment is left to it.
+
+\b
+Jobs:
+{_jobs_help()}
+
+\b
+Examples:
+  crossdock once pull-orders shop-eu
+  crossdock once pull-orders shop-eu --since 2026-11-01 --dry-run
+  crossdock once allocate --json
+"""
+)
+@click.argument("job", type=click.Choice(list(JOBS)), metavar="JOB")
+@click.argument("connection", required=False)
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Read from this date or time, whatever was read before (in the connection's time zone).",
+)
+@click.option("--dry-run", is_flag=True, help="Do everything, then write and send nothing.")
+@as_json
+@settings_option
+def once(
+    config: Path | None,
+    job: str,
+    connection: str | None,
+    since: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    with opened(config) as installation:
+        names = _connections(installation, JOBS[job], connection)
+        app.set_up_streams(installation)
+        runner = installation.runner("once")
+        runner.heartbeat.start()
+        try:
+            rows = [_row(installation, runner, JOBS[job], name, since, dry_run) for name in names]
+        finally:
+            runner.heartbeat.stop()
+    show(rows, _COLUMNS, as_json=as_json)
+    if dry_run and not as_json:
+        click.echo("Dry run: nothing was written or sent.")
+    if any(row["result"] != "ok" for row in rows):
+        raise OperatorError("Not every run went well.", "See the error above.")
+
+
+def _connections(installation: app.App, job: Job, given: str | None) -> list[str | None]:
+    if job.is_global:
+        if given is not None:
+            raise UsageProblem(f"{job.name} belongs to no connection.", "Leave it out.")
+        return [None]
+    able = [name for name, link in installation.hub.links.items() if job.suits(link.connector)]
+    if given is None:
+        if not able:
+            raise UsageProblem(f"No connection can {job.name}.", "See `crossdock connections`.")
+        return list(able)
+    require_connection(installation.configuration, given)
+    if given not in able:
+        kind = installation.hub.links[given].connector.info.title
+        raise UsageProblem(f"{given} cannot {job.name}: a {kind} does not offer it.")
+    return [given]
+
+
+def _row(
+    installation: app.App,
+    runner: Runner,
+    job: Job,
+    name: str | None,
+    since: str | None,
+    dry_run: bool,
+) -> dict[str, Any]:
+    zone = installation.hub.links[name].timezone if name else ZoneInfo("UTC")
+    order = Order("once", name, _moment(since, zone) if since else None, dry_run)
+    key = streams.key_of(job.name, name)
+    ended = runner.run_once(key, order)
+    return {"stream": key, "dry_run": dry_run, **_told(ended)}
+
+
+def _told(ended: Ended | None) -> dict[str, Any]:
+    if ended is None:
+        told = "another process is running it: wait for that, or see `crossdock status`"
+        return {"result": "busy", "counts": {}, "calls": {}, "error": told}
+    return {
+        "result": "ok" if ended.verdict is None else "failed",
+        "counts": dict(ended.run.counts),
+        "calls": dict(ended.run.calls),
+        "error": "" if ended.verdict is None else ended.verdict.message,
+    }
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime:
+    """``2026-11-01`` (its midnight) or ``2026-11-01T08:30[+01:00]``, in UTC."""
+    try:
+        if "T" not in text and " " not in text:
+            return datetime.combine(date.fromisoformat(text), time(), zone).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageProblem(
+            f"--since {text!r} is no time.", "Write 2026-11-01 or 2026-11-01T08:30:00+01:00."
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

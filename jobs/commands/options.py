@@ -1,0 +1,59 @@
+"""Options that mean the same wherever they appear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jobs import app, logs
+from jobs.clock import Clock
+from jobs.problems import UsageProblem
+from jobs.settings_loader import Configuration
+from jobs.settings_problems import did_you_mean
+from state.store import Store
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def settings_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Hands the command the path given by ``--config``, or null."""
+    return click.pass_obj(function)
+
+
+@contextmanager
+def opened(config: Path | None) -> Iterator[app.App]:
+    """The installation as the settings describe it, for a command beside the daemon."""
+    with (
+        opened_store(config) as (configuration, store, clock),
+        app.open_app(configuration, store, clock=clock) as installation,
+    ):
+        yield installation
+
+
+@contextmanager
+def opened_store(config: Path | None) -> Iterator[tuple[Configuration, Store, Clock]]:
+    """Settings, store and clock, without the connections.
+
+    Only warnings are logged, so that the command's own words stand out.
+    """
+    configuration = app.load(config)
+    clock = app.clock_of(configuration.settings)
+    level = configuration.settings.log.model_copy(update={"level": "warning"})
+    logs.configure(level, clock, logs.secrets_of(configuration))
+    store = app.open_store(configuration.settings)
+    try:
+        yield configuration, store, clock
+    finally:
+        store.close()
+
+
+def require_connection(configuration: Configuration, name: str) -> None:
+    """Raise ``UsageProblem`` unless there is a connection of that name."""
+    known = configuration.settings.connections
+    if name not in known:
+        near = did_you_mean(name, known)
+        raise UsageProblem(f"There is no connection {name!r} in {configuration.path.name}{near}")

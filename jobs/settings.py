@@ -1,0 +1,216 @@
+"""What ops may write in ``settings.toml``: every section, key, unit and default.
+
+``jobs.settings_loader`` reads the files. A connection's own keys (address, credentials) belong to
+its connector's ``config_model``; secrets among them are references, never values.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
+from pydantic.fields import FieldInfo
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _seconds(value: Any) -> int:
+    found = re.fullmatch(r"\s*(\d{1,6})\s*([smhd])\s*", str(value))
+    if found is None:
+        raise ValueError("a duration is a number and a unit: 30s, 5m, 1h or 1d")
+    return int(found[1]) * _UNIT_S[found[2]]
+
+
+def duration_text(seconds: int) -> str:
+    """The shortest way to write it: ``90`` is ``90s``, ``300`` is ``5m``."""
+    units = sorted(_UNIT_S, key=lambda unit: -_UNIT_S[unit])
+    unit = next((u for u in units if seconds and seconds % _UNIT_S[u] == 0), "s")
+    return f"{seconds // _UNIT_S[unit]}{unit}"
+
+
+def is_duration(field: FieldInfo) -> bool:
+    """Whether the field is written as a ``Duration``."""
+    return any(isinstance(m, BeforeValidator) and m.func is _seconds for m in field.metadata)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"unknown time zone {name!r}: use a name like Europe/Berlin") from None
+    return name
+
+
+def _store_url(value: str) -> str:
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ValueError("not a database URL: use sqlite:///crossdock.db") from None
+    backend = url.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise ValueError(f"{backend} is not supported: use sqlite:///FILE or postgresql://...")
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("the store has to be a file: use sqlite:///crossdock.db")
+    return value
+
+
+Duration = Annotated[int, BeforeValidator(_seconds)]
+"""Whole seconds, written as ``30s``, ``5m``, ``1h`` or ``1d``."""
+
+Interval = Annotated[Duration, Field(ge=1)]
+
+ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class Section(BaseModel):
+    """A table of the settings; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(Section):
+    url: Annotated[str, AfterValidator(_store_url)] = Field(
+        default="sqlite:///crossdock.db",
+        description="where everything is kept; a relative file lies beside the settings",
+    )
+
+
+class GlobalEvery(Section):
+    """How often the jobs run that belong to no connection."""
+
+    allocate: Interval = 60
+    promise: Interval = 60
+    prune: Interval = 3600
+
+
+class JobSettings(Section):
+    threads: int = Field(default=8, ge=1, le=256, description="jobs that run at the same time")
+    lease_s: float = Field(
+        default=60, ge=1, description="a dead worker's job is free after this time"
+    )
+    drain_s: float = Field(default=20, ge=0, description="how long running jobs may take to stop")
+    tick_s: float = Field(
+        default=1, ge=0.05, le=60, description="how often the store is asked for work"
+    )
+    every: GlobalEvery = GlobalEvery()
+
+
+class ClockSettings(Section):
+    """Rehearsals only: at the real moment ``origin`` it was ``start``, and ``speed`` seconds pass
+    in every real one."""
+
+    start: AwareDatetime
+    speed: float = Field(default=1, gt=0)
+    origin: AwareDatetime
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "human", "json"] = Field(
+        default="auto", description="auto: human on a terminal, json otherwise"
+    )
+
+
+class MappingSettings(Section):
+    overrides: Path | None = Field(
+        default=None, description="folder of your own mapping definitions, beside the settings"
+    )
+
+
+class OrderSettings(Section):
+    release_after: Duration = Field(
+        default=0, description="how long a planned fulfilment order waits for second thoughts"
+    )
+
+
+class Every(Section):
+    """How often each stream of a connection runs. Only what the connector can do counts."""
+
+    orders: Interval = 300
+    listings: Interval = 3600
+    stock: Interval = 900
+    shipments: Interval = 300
+    tracking: Interval = 3600
+    push: Interval = 30
+
+
+class ConnectionSettings(BaseModel):
+    """The keys every connection may have. All others are its connector's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    connector: str = Field(description="one of `crossdock connections`")
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC", description="whose midnight starts a business day"
+    )
+    every: Every = Every()
+    locations: tuple[str, ...] = Field(
+        default=(), description="channels: which locations may serve it, best first; none means all"
+    )
+    since: AwareDatetime | date | None = Field(
+        default=None, description="how far back the first pull goes; default is yesterday"
+    )
+
+    def own(self) -> dict[str, Any]:
+        """The connector's keys as they were written."""
+        return dict(self.model_extra or {})
+
+    def since_at(self, now: datetime) -> datetime:
+        """The moment the first pull starts from, in UTC; a date means its midnight here."""
+        if isinstance(self.since, datetime):
+            return self.since.astimezone(UTC)
+        zone = ZoneInfo(self.timezone)
+        day = self.since or now.astimezone(zone).date() - timedelta(days=1)
+        return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+class LocationSettings(Section):
+    kind: Literal["warehouse", "store", "three_pl", "vendor"]
+    connection: str | None = Field(
+        default=None,
+        description="who takes its work: a 3PL, a drop folder, the account labels come from",
+    )
+    authority: Literal["hub", "external"] | None = Field(
+        default=None, description="who counts its stock; default: external for a three_pl or vendor"
+    )
+    priority: int = 0
+    name: str = ""
+    street: str = ""
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+    country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
+    phone: str = ""
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    lon: float | None = Field(default=None, ge=-180, le=180)
+
+    def stock_authority(self) -> Literal["hub", "external"]:
+        if self.authority is not None:
+            return self.authority
+        return "external" if self.kind in ("three_pl", "vendor") else "hub"
+
+
+class Settings(Section):
+    """The whole of ``settings.toml`` with ``connections.d/*.toml`` and ``CROSSDOCK_*``."""
+
+    store: StoreSettings = StoreSettings()
+    jobs: JobSettings = JobSettings()
+    clock: ClockSettings | None = None
+    log: LogSettings = LogSettings()
+    mappings: MappingSettings = MappingSettings()
+    orders: OrderSettings = OrderSettings()
+    connections: dict[ConnectionName, ConnectionSettings] = {}
+    locations: dict[ConnectionName, LocationSettings] = {}

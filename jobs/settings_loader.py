@@ -1,0 +1,276 @@
+"""Reads settings, connection files and environment; lists everything that is wrong at once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from sqlalchemy import make_url
+
+from connectors.base import Config, Connector
+from jobs.problems import UsageProblem
+from jobs.secret_references import REMEDY, resolve, secret_fields
+from jobs.settings import ConnectionSettings, Settings, StoreSettings
+from jobs.settings_problems import did_you_mean, sentences
+
+CONNECTIONS_FOLDER = "connections.d"
+_PREFIX = "CROSSDOCK_"
+_TABLES = ("connections", "locations")
+
+Tree = dict[str, Any]
+
+
+class SettingsProblem(UsageProblem):
+    """The settings cannot be used; ``problems`` holds one sentence for each thing to mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems), "Then run `crossdock check`.")
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Settings that hold together. ``configs``: each connection's own, with its secrets."""
+
+    path: Path
+    settings: Settings
+    configs: Mapping[str, Config]
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    @property
+    def store_password(self) -> str:
+        password = make_url(self.settings.store.url).password
+        return str(password) if password else ""
+
+
+@dataclass
+class _Reading:
+    """What was read so far, where each connection and location came from, and what is wrong."""
+
+    path: Path
+    tree: Tree = field(default_factory=dict)
+    origins: dict[tuple[str, str], Path] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def where(self, place: tuple[Any, ...]) -> str:
+        """The file, or the environment variable, that says what stands at ``place``."""
+        variable = (_PREFIX + "__".join(str(part) for part in place)).upper()
+        for name in os.environ:
+            if name.upper().replace("-", "_") == variable.replace("-", "_"):
+                return f"environment variable {name}"
+        return str(self.origins.get(tuple(place[:2]), self.path).relative_to(self.path.parent))
+
+
+class _Environment(Settings, BaseSettings):
+    """The same settings, as the environment spells them."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__")
+
+
+def find(path: Path | None = None) -> Path:
+    """The settings file: the one given, ``CROSSDOCK_CONFIG``, or ``settings.toml`` here."""
+    found = path or Path(os.environ.get("CROSSDOCK_CONFIG") or "settings.toml")
+    if not found.is_file():
+        raise UsageProblem(
+            f"There is no settings file {found}.",
+            "Write one with `crossdock init`, or name yours: --config FILE or CROSSDOCK_CONFIG.",
+        )
+    return found.resolve()
+
+
+def load(path: Path, connectors: Mapping[str, type[Connector]]) -> Configuration:
+    """Read and check everything. Raises ``SettingsProblem`` with all problems at once."""
+    reading = _Reading(path)
+    _read_files(reading)
+    _read_environment(reading)
+    _open_store_url(reading)
+    settings = _validated(reading)
+    _check_names(reading)
+    configs = _connector_configs(reading, connectors)
+    if reading.problems or settings is None:
+        raise SettingsProblem(reading.problems)
+    return Configuration(path, settings, configs)
+
+
+def _read_files(reading: _Reading) -> None:
+    reading.tree = _toml(reading.path, reading)
+    for table in _TABLES:
+        for name in _names(reading.tree, table):
+            reading.origins[table, name] = reading.path
+    for file in sorted((reading.path.parent / CONNECTIONS_FOLDER).glob("*.toml")):
+        _add_file(reading, file)
+
+
+def _add_file(reading: _Reading, file: Path) -> None:
+    tree = _toml(file, reading)
+    shown = file.relative_to(reading.path.parent)
+    reading.problems += [
+        f"{shown}: {key}: only [connections.NAME] and [locations.NAME] belong in here"
+        for key in tree
+        if key not in _TABLES
+    ]
+    for table in _TABLES:
+        for name in _names(tree, table):
+            first = reading.origins.setdefault((table, name), file)
+            if first is not file:
+                reading.problems.append(
+                    f"{shown}: {table}.{name} is already in {first.name}: rename one of them"
+                )
+                continue
+            reading.tree.setdefault(table, {})[name] = tree[table][name]
+
+
+def _toml(file: Path, reading: _Reading) -> Tree:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        reading.problems.append(f"{file}: cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        reading.problems.append(f"{file}: is not UTF-8 text: save it as UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        reading.problems.append(f"{file}: is not valid TOML: {error}")
+    return {}
+
+
+def _read_environment(reading: _Reading) -> None:
+    """Lay ``CROSSDOCK_SECTION__KEY`` over the files.
+
+    Shells allow no dash in a name, so ``CONNECTIONS__SHOP_EU__URL`` reaches ``shop-eu``.
+    """
+    sections = set(Settings.model_fields)
+    for name in os.environ:
+        head, nested, _ = name.removeprefix(_PREFIX).partition("__")
+        if name.startswith(_PREFIX) and nested and head.lower() not in sections:
+            near = did_you_mean(head, {section.upper() for section in sections})
+            reading.problems.append(f"environment variable {name}: unknown section {head}{near}")
+    given = EnvSettingsSource(_Environment)()
+    for table in _TABLES:
+        known = {name.replace("-", "_"): name for name in _names(reading.tree, table)}
+        given[table] = {known.get(name, name): v for name, v in given.get(table, {}).items()}
+    reading.tree = _overlaid(reading.tree, given)
+
+
+def _overlaid(below: Tree, above: Mapping[str, Any]) -> Tree:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(old, Mapping)
+        merged[key] = _overlaid(dict(old or {}), value) if both else value
+    return merged
+
+
+def _open_store_url(reading: _Reading) -> None:
+    """Turn a referenced or relative store URL into the one to open."""
+    store = reading.tree.setdefault("store", {})
+    written = store.get("url", StoreSettings().url) if isinstance(store, dict) else None
+    if not isinstance(written, str):
+        return
+    where = reading.where(("store", "url"))
+    if written.startswith(("env:", "file:")):
+        try:
+            store["url"] = resolve(written, reading.path.parent)
+        except ValueError as problem:
+            reading.problems.append(f"{where}: store.url: {problem}")
+            del store["url"]
+            return
+    elif "://" in written and make_url(written).password and "environment" not in where:
+        reading.problems.append(f"{where}: store.url holds a password: {REMEDY} with the whole URL")
+    store["url"] = _absolute(store.get("url", written), reading.path.parent)
+
+
+def _absolute(url: str, folder: Path) -> str:
+    if url.startswith("postgresql://"):
+        return "postgresql+psycopg://" + url.removeprefix("postgresql://")
+    file = url.removeprefix("sqlite:///")
+    if file == url or not file or file == ":memory:":
+        return url
+    return f"sqlite:///{folder / file}"
+
+
+def _validated(reading: _Reading) -> Settings | None:
+    try:
+        return Settings.model_validate(reading.tree)
+    except ValidationError as error:
+        reading.problems += sentences(error, Settings, (), reading.where)
+        return None
+
+
+def _check_names(reading: _Reading) -> None:
+    """Who is named must exist. Looks at what was written, so that it counts whatever else fails."""
+    for table, key, target in (
+        ("connections", "locations", "locations"),
+        ("locations", "connection", "connections"),
+    ):
+        known = _names(reading.tree, target)
+        for name in _names(reading.tree, table):
+            written = reading.tree[table][name]
+            given = written.get(key, []) if isinstance(written, dict) else []
+            for other in [given] if isinstance(given, str) else given:
+                if isinstance(other, str) and other not in known:
+                    near = did_you_mean(other, known)
+                    where = reading.where((table, name, key))
+                    reading.problems.append(
+                        f"{where}: {table}.{name}.{key}: there is no [{target}.{other}]{near}"
+                    )
+
+
+def _connector_configs(
+    reading: _Reading, connectors: Mapping[str, type[Connector]]
+) -> dict[str, Config]:
+    configs = {}
+    for name in _names(reading.tree, "connections"):
+        written = reading.tree["connections"][name]
+        kind = written.get("connector") if isinstance(written, dict) else None
+        if not isinstance(kind, str):
+            continue
+        place = ("connections", name)
+        if kind not in connectors:
+            near = did_you_mean(kind, connectors)
+            reading.problems.append(
+                f"{reading.where((*place, 'connector'))}: connections.{name}.connector: "
+                f"there is no connector {kind!r}{near}"
+            )
+            continue
+        config = _connector_config(reading, place, written, connectors[kind].config_model)
+        if config is not None:
+            configs[name] = config
+    return configs
+
+
+def _connector_config(
+    reading: _Reading, place: tuple[str, str], written: Tree, model: type[Config]
+) -> Config | None:
+    common = set(ConnectionSettings.model_fields)
+    # A connector may want the connection's time zone too, under the same key.
+    own = {k: v for k, v in written.items() if k not in common or k in model.model_fields}
+    count = len(reading.problems)
+    for key in sorted(secret_fields(model) & own.keys()):
+        try:
+            own[key] = resolve(own[key], reading.path.parent)
+        except ValueError as problem:
+            where = reading.where((*place, key))
+            reading.problems.append(f"{where}: {'.'.join(place)}.{key}: {problem}")
+            own[key] = "unresolved"
+    for key, field_ in model.model_fields.items():
+        if field_.annotation is Path and isinstance(own.get(key), str):
+            own[key] = str(reading.path.parent / Path(own[key]).expanduser())
+    try:
+        config = model.model_validate(own)
+    except ValidationError as error:
+        reading.problems += sentences(error, model, place, reading.where, also=common)
+        return None
+    return config if len(reading.problems) == count else None
+
+
+def _names(tree: Tree, table: str) -> list[str]:
+    found = tree.get(table)
+    return list(found) if isinstance(found, dict) else []
