@@ -32,7 +32,7 @@ from sandbox.server import serve
 from sandbox.world import World
 
 DAY = datetime(2026, 11, 2, 6, tzinfo=UTC)
-QUIET_AFTER = timedelta(hours=4, minutes=30)
+QUIET_AFTER = timedelta(hours=5, minutes=30)
 """After the last order: the 3PL takes three hours, and the hub looks every fifteen minutes."""
 
 

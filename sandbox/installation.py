@@ -121,7 +121,7 @@ consumer_secret = "file:secrets/woo_secret"
 timezone = "Europe/Berlin"
 since = {since.isoformat()}
 locations = ["berlin", "bob"]
-every = {{ orders = "15m", listings = "6h", push = "10m" }}
+every = {{ orders = "15m", listings = "1h", push = "10m" }}
 
 [connections.amazon-eu]
 connector = "amazon"
@@ -135,7 +135,7 @@ refresh_token = "file:secrets/amazon_refresh"
 timezone = "Europe/Berlin"
 since = {since.isoformat()}
 locations = ["berlin", "bob"]
-every = {{ orders = "15m", listings = "6h", push = "10m" }}
+every = {{ orders = "15m", listings = "1h", push = "10m" }}
 """
 
 

@@ -7,11 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 
 from mappings import canonical as c
 from state import tables as t
 from state.batches import chunked
+from state.intents import OPEN
 
 
 def resolve(conn: Connection, connection_id: int, names: Iterable[str]) -> dict[str, int]:
@@ -131,21 +132,56 @@ def _listing_values(listing: c.Listing, sku_id: int | None, now: datetime) -> di
     }
 
 
-def listings_of(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
+def _promised_listings() -> Select[Any]:
     """Listings that we keep the quantity of, with what was last promised for each."""
     listing, promise = t.channel_listing, t.channel_availability
+    kept = ("computed_qty", "observation_version", "read_back_qty", "read_back_at")
+    return (
+        select(listing, *(promise.c[name] for name in kept))
+        .outerjoin(promise, promise.c.listing_id == listing.c.id)
+        .where(
+            listing.c.qty_managed_by == "hub",
+            listing.c.fulfilment_flag == "merchant",
+            listing.c.status.in_(("live", "draft")),
+        )
+        .order_by(listing.c.id)
+    )
+
+
+def listings_of(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
+    """The listings of these SKUs that we keep the quantity of."""
     found: list[Row[Any]] = []
     for chunk in chunked(sorted(set(sku_ids))):
-        query = (
-            select(listing, promise.c.computed_qty, promise.c.observation_version)
-            .outerjoin(promise, promise.c.listing_id == listing.c.id)
-            .where(
-                listing.c.sku_id.in_(chunk),
-                listing.c.qty_managed_by == "hub",
-                listing.c.fulfilment_flag == "merchant",
-                listing.c.status.in_(("live", "draft")),
-            )
-            .order_by(listing.c.id)
+        found.extend(
+            conn.execute(_promised_listings().where(t.channel_listing.c.sku_id.in_(chunk)))
+        )
+    return found
+
+
+def at_rest(conn: Connection, connection_id: int, variant_ids: Iterable[str]) -> list[Row[Any]]:
+    """Listings with a promise, and no write of it under way: what they offer should be it."""
+    listing = t.channel_listing
+    under_way = select(t.intent.c.id).where(
+        t.intent.c.kind == "stock",
+        t.intent.c.subject_id == listing.c.id,
+        t.intent.c.state.in_(OPEN),
+    )
+    found: list[Row[Any]] = []
+    for chunk in chunked(sorted(variant_ids)):
+        query = _promised_listings().where(
+            listing.c.connection_id == connection_id,
+            listing.c.external_variant_id.in_(chunk),
+            t.channel_availability.c.computed_qty.is_not(None),
+            ~under_way.exists(),
         )
         found.extend(conn.execute(query))
     return found
+
+
+def note_read_back(
+    conn: Connection, listing_id: int, quantity: int | None, now: datetime | None
+) -> None:
+    """Remember what the channel says that it offers; null: nothing to remember any more."""
+    where = t.channel_availability.c.listing_id == listing_id
+    values = {"read_back_qty": quantity, "read_back_at": now}
+    conn.execute(update(t.channel_availability).where(where).values(values))

@@ -201,6 +201,11 @@ def finish(conn: Connection, held: Claim, now: datetime) -> bool:
     return bool(conn.scalar(select(_s.c.due_at <= now).where(_s.c.key == held.key)))
 
 
+def last_success(conn: Connection, key: str) -> datetime | None:
+    """When the stream last ran to its end; null when it never did."""
+    return conn.scalar(select(_s.c.last_success_at).where(_s.c.key == key))
+
+
 def fail(conn: Connection, held: Claim, error: str, retry_at: datetime) -> None:
     """End a run that failed; what was wanted stays wanted."""
     _update_held(

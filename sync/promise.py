@@ -62,7 +62,7 @@ def publish_skus(conn: Connection, hub: Hub, sku_ids: Sequence[int]) -> dict[str
         }
         quantity = promised(mine, demand.get(listing.sku_id, Decimal(0)))
         if quantity != listing.computed_qty:
-            _plan_write(conn, link, listing, quantity, now)
+            plan_write(conn, link, listing, quantity, now)
             changed[link.name] = changed.get(link.name, 0) + 1
     return changed
 
@@ -83,7 +83,7 @@ def promised(available: Mapping[int, Decimal], unallocated: Decimal) -> int:
     return max(0, int(on_offer.to_integral_value(ROUND_FLOOR)))
 
 
-def _plan_write(
+def plan_write(
     conn: Connection, link: Link, listing: Row[Any], quantity: int, now: datetime
 ) -> None:
     version = (listing.observation_version or 0) + 1
@@ -126,6 +126,7 @@ def settle(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome) -> se
     values: dict[str, Any] = {"submitted_qty": quantity, "submitted_at": intent.sent_at}
     if outcome.status == "applied":
         values.update(confirmed_qty=quantity, confirmed_at=now, block_reason="")
+        values.update(read_back_qty=None, read_back_at=None)
     elif outcome.status == "rejected":
         values["block_reason"] = outcome.message or outcome.code
     where = t.channel_availability.c.listing_id == intent.subject_id

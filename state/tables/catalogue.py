@@ -85,6 +85,9 @@ channel_availability = table(
     at("submitted_at"),
     Column("confirmed_qty", Integer, nullable=True),
     at("confirmed_at"),
+    # What the channel itself said that it offers, when that was not what was promised.
+    Column("read_back_qty", Integer, nullable=True),
+    at("read_back_at"),
     words("block_reason"),
 )
 

@@ -34,12 +34,13 @@ class ShopConnector:
         title="Scripted shop",
         kind="channel",
         pushes={"push_stock": Push(100, "absolute"), "push_tracking": Push(10, "natural")},
-        definitions={"orders": "woocommerce.orders"},
+        definitions={"orders": "woocommerce.orders", "listings": "woocommerce.listings"},
     )
     config_model = Config
 
     def __init__(self) -> None:
         self.pages: list[list[dict[str, Any]]] = []
+        self.listings: list[dict[str, Any]] = []
         self.stock: dict[str, int] = {}
         self.notices: list[c.TrackingNotice] = []
         self.answers: list[Any] = []
@@ -51,6 +52,9 @@ class ShopConnector:
         done = (cursor or {"n": 0})["n"]
         for number, page in enumerate(self.pages[done:], start=done + 1):
             yield Page([RawRecord(str(o["id"]), o) for o in page], {"n": number})
+
+    def pull_listings(self) -> Iterator[Page]:
+        yield Page([RawRecord(str(row["id"]), row) for row in self.listings], {})
 
     def _answer(self, keys: Sequence[str]) -> list[Outcome]:
         if self.answers:

@@ -59,6 +59,8 @@ def upgrade() -> None:
         sa.Column("submitted_at", types.Utc(), nullable=True),
         sa.Column("confirmed_qty", sa.Integer(), nullable=True),
         sa.Column("confirmed_at", types.Utc(), nullable=True),
+        sa.Column("read_back_qty", sa.Integer(), nullable=True),
+        sa.Column("read_back_at", types.Utc(), nullable=True),
         sa.Column("block_reason", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("listing_id", name=op.f("pk_channel_availability")),
         sqlite_strict=True,

@@ -1,0 +1,101 @@
+"""What a channel lists: matched, kept up to date, and told the promise again when it strays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from state import streams
+from state import tables as t
+from sync import drain, listings, promise
+from tests.sync.conftest import Bench
+
+
+def product(number: int, sku: str, quantity: int) -> dict[str, Any]:
+    """A simple WooCommerce product that keeps stock."""
+    return {
+        "id": number,
+        "name": f"Thing {sku}",
+        "type": "simple",
+        "status": "publish",
+        "sku": sku,
+        "manage_stock": True,
+        "stock_quantity": quantity,
+    }
+
+
+def pull(bench: Bench, *products: dict[str, Any]) -> Any:
+    bench.shop.listings = list(products)
+    return bench.run(listings.pull_listings, "shop")
+
+
+def promised(bench: Bench) -> None:
+    """Five of A in stock, promised and written."""
+    bench.put("A", "berlin", 5)
+    pull(bench, product(11, "A", 0))
+    bench.run(promise.publish)
+    bench.run(drain.push, "shop")
+    assert bench.shop.stock == {"11": 5}
+
+
+def test_a_new_listing_is_matched_and_gets_its_promise(bench: Bench) -> None:
+    promised(bench)
+    with bench.store.read() as conn:
+        row = conn.execute(select(t.channel_listing)).one()
+    assert (row.match_state, row.sku_id) == ("matched", bench.skus["A"])
+
+
+def test_a_listing_of_an_unknown_sku_is_counted_and_left_alone(bench: Bench) -> None:
+    run = pull(bench, product(12, "WHAT-IS-THIS", 3))
+    assert run.counts["unmatched"] == 1
+    assert bench.run(promise.publish).counts["writes"] == 0
+
+
+def test_a_channel_that_offers_more_than_promised_is_told_again(bench: Bench) -> None:
+    promised(bench)
+    run = pull(bench, product(11, "A", 7))
+    assert run.counts["healed"] == 1
+    bench.shop.stock.clear()
+    bench.run(drain.push, "shop")
+    assert bench.shop.stock == {"11": 5}
+
+
+def orders_were_read(bench: Bench) -> None:
+    """The channel's orders have been pulled to the end just now."""
+    now = bench.clock.now()
+    with bench.store.write() as conn:
+        link = bench.hub.links["shop"]
+        streams.ensure(conn, "pull-orders:shop", "pull-orders", link.id, 300, now)
+        conn.execute(t.stream.update().values(last_success_at=now))
+
+
+def test_a_channel_that_offers_less_may_have_sold_and_is_left_alone(bench: Bench) -> None:
+    promised(bench)
+    orders_were_read(bench)
+    bench.clock.advance(3600)
+    assert pull(bench, product(11, "A", 4)).counts["healed"] == 0
+    assert pull(bench, product(11, "A", 4)).counts["healed"] == 0, "no orders were read since"
+
+
+def test_less_on_offer_that_no_order_explains_is_drift(bench: Bench) -> None:
+    promised(bench)
+    pull(bench, product(11, "A", 4))
+    bench.clock.advance(3600)
+    orders_were_read(bench)
+    assert pull(bench, product(11, "A", 3)).counts["healed"] == 0, "another sale, perhaps"
+    bench.clock.advance(3600)
+    orders_were_read(bench)
+    assert pull(bench, product(11, "A", 3)).counts["healed"] == 1
+    bench.run(drain.push, "shop")
+    assert bench.shop.stock == {"11": 5}
+    bench.clock.advance(3600)
+    orders_were_read(bench)
+    assert pull(bench, product(11, "A", 3)).counts["healed"] == 0, "seen for the first time again"
+
+
+def test_a_write_under_way_is_not_doubled(bench: Bench) -> None:
+    promised(bench)
+    bench.put("A", "berlin", 3)
+    bench.run(promise.publish)
+    assert pull(bench, product(11, "A", 5)).counts["healed"] == 0
