@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # What the demo runs, and what the tests run.
 DEMO   := $(VENV)/.demo-is-installed
 DEV    := $(VENV)/.dev-is-installed

@@ -55,9 +55,10 @@ class NumberedPages:
         self.done = False
         self._what = what
         self._size = size
-        self._unseen = (page - 1) * size
-        """Records an earlier, interrupted walk has dealt with."""
-        self._seen: set[str] = set()
+        self._taken = (page - 1) * size
+        """Records before the next page: an earlier walk has dealt with them, or this one."""
+        self._previous: set[str] = set()
+        """The last page's ids: a cache in front of the shop may send it again as the next one."""
         self._replies = 0
         self._second_try = False
 
@@ -76,11 +77,12 @@ class NumberedPages:
         if left and self.page > 1:
             self._step_back(left)
             return False
-        self._seen.update(ids)
+        self._taken += len(set(ids) - self._previous)
+        self._previous = set(ids)
         if ids and self.page * self._size < total:
             self.page += 1
             return True
-        if self._unseen + len(self._seen) < total:
+        if self._taken < total:
             self._read_again(total)
             return False
         self.done = True
@@ -89,14 +91,15 @@ class NumberedPages:
     def _step_back(self, records: int) -> None:
         first = max((self.page - 1) * self._size - records, 0)
         self.page = first // self._size + 1
-        self._unseen = min(self._unseen, (self.page - 1) * self._size)
+        # Only records that were taken stand before it: nothing but leaving moves them.
+        self._taken = (self.page - 1) * self._size
+        self._previous = set()
 
     def _read_again(self, total: int) -> None:
         if self._second_try:
             raise Retryable(
-                f"{self._what}: only {len(self._seen)} of {total} records came, twice; "
+                f"{self._what}: only {self._taken} of {total} records came, twice; "
                 "they are read again later"
             )
         self._second_try = True
-        self.page, self._unseen = 1, 0
-        self._seen.clear()
+        self.page, self._taken, self._previous = 1, 0, set()

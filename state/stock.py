@@ -31,7 +31,7 @@ AVAILABLE = type_coerce(
 def _insert_or_ignore(conn: Connection, table: Any, values: Any) -> int:
     """Insert rows that are not there yet; returns how many were new."""
     make = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
-    return conn.execute(make(table).values(values).on_conflict_do_nothing()).rowcount
+    return conn.execute(make(table).on_conflict_do_nothing(), values).rowcount
 
 
 def mark_dirty(conn: Connection, sku_ids: Iterable[int]) -> None:

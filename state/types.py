@@ -46,6 +46,10 @@ class Utc(TypeDecorator[datetime]):
         return value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
+Json = JSON(none_as_null=True)
+"""JSON that keeps an absent document as NULL, not as the text ``null``."""
+
+
 class Quantity(TypeDecorator[Decimal]):
     """An exact quantity with six decimals, stored as whole millionths.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Text, UniqueConstraint
-from sqlalchemy.types import JSON
 
 from state.tables.base import at, minor, one_of, pk, qty, ref, table
 from state.tables.base import text as words
+from state.types import Json
 
 routing_decision = table(
     "routing_decision",
@@ -16,11 +16,11 @@ routing_decision = table(
     words("policy_version"),
     words("inputs_hash"),
     # The complete inputs, so that the decision can be recomputed.
-    Column("inputs", JSON, nullable=False),
+    Column("inputs", Json, nullable=False),
     # One object per location looked at: location, km, dropped_because.
-    Column("candidates", JSON, nullable=False),
+    Column("candidates", Json, nullable=False),
     # One object per share of the plan: location_id, order_line_id, sku_id, qty.
-    Column("chosen", JSON, nullable=False),
+    Column("chosen", Json, nullable=False),
 )
 
 fulfilment_order = table(

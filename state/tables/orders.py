@@ -14,10 +14,10 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import JSON
 
 from state.tables.base import at, minor, one_of, pk, qty, ref, table
 from state.tables.base import text as words
+from state.types import Json
 
 # Personal data lives in its own rows, so that it can be erased without touching totals.
 address = table(
@@ -240,6 +240,6 @@ order_event = table(
     at("at", null=False),
     words("kind"),
     words("summary"),
-    Column("details", JSON, nullable=True),
+    Column("details", Json, nullable=True),
     Column("raw_id", BigInteger, nullable=True),
 )

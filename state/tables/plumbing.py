@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, UniqueConstraint, text
-from sqlalchemy.types import JSON
 
 from state.tables.base import at, one_of, pk, ref, table
 from state.tables.base import text as words
+from state.types import Json
 
 connection = table(
     "connection",
@@ -35,7 +35,7 @@ stream = table(
     Column("failures", Integer, nullable=False, server_default="0"),
     words("last_error"),
     at("last_success_at"),
-    Column("cursor", JSON, nullable=True),
+    Column("cursor", Json, nullable=True),
     Index("ix_stream_due", "due_at"),
 )
 
@@ -58,7 +58,7 @@ inbox = table(
     at("received_at", null=False),
     *one_of("state", "mapped", "parked", "stale", "ignored"),
     # [{"field", "message", ...}] of a parked record.
-    Column("problems", JSON, nullable=True),
+    Column("problems", Json, nullable=True),
     Column("mapping_version", Text, nullable=False, server_default=""),
     UniqueConstraint("connection_id", "topic", "external_id", "sha256"),
     Index(
@@ -86,7 +86,7 @@ intent = table(
     Column("subject_id", BigInteger, nullable=False),
     # Names the intent, never its content and never the clock.
     Column("idempotency_key", Text, nullable=False, unique=True),
-    Column("body", JSON, nullable=False),
+    Column("body", Json, nullable=False),
     *one_of(
         "state",
         "planned",
@@ -130,11 +130,11 @@ run = table(
     at("started_at", null=False),
     at("finished_at"),
     # {"read": 3, "new": 2, ...}: what the job counted.
-    Column("counts", JSON, nullable=False),
+    Column("counts", Json, nullable=False),
     # {"searchOrders": 2, ...}: calls to the vendor, by operation.
-    Column("calls", JSON, nullable=False),
-    Column("cursor_before", JSON, nullable=True),
-    Column("cursor_after", JSON, nullable=True),
+    Column("calls", Json, nullable=False),
+    Column("cursor_before", Json, nullable=True),
+    Column("cursor_after", Json, nullable=True),
     words("error"),
     Index("ix_run_stream", "stream_key", "id"),
 )
@@ -147,8 +147,8 @@ audit_event = table(
     words("action"),
     words("subject_type"),
     Column("subject_id", BigInteger, nullable=False),
-    Column("before", JSON, nullable=True),
-    Column("after", JSON, nullable=True),
+    Column("before", Json, nullable=True),
+    Column("after", Json, nullable=True),
     words("reason"),
     Index("ix_audit_event_subject", "subject_type", "subject_id"),
 )

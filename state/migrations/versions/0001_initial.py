@@ -40,8 +40,8 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), server_default="", nullable=False),
         sa.Column("subject_type", sa.Text(), server_default="", nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
-        sa.Column("before", sa.JSON(), nullable=True),
-        sa.Column("after", sa.JSON(), nullable=True),
+        sa.Column("before", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("after", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
         sqlite_strict=True,
@@ -111,7 +111,7 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("received_at", types.Utc(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("problems", sa.JSON(), nullable=True),
+        sa.Column("problems", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("mapping_version", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "state IN ('mapped', 'parked', 'stale', 'ignored')", name=op.f("ck_inbox_state")
@@ -146,7 +146,7 @@ def upgrade() -> None:
         sa.Column("subject_type", sa.Text(), server_default="", nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
         sa.Column("idempotency_key", sa.Text(), nullable=False),
-        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("body", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("state", sa.Text(), server_default="planned", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("not_before", types.Utc(), nullable=False),
@@ -223,10 +223,10 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default="running", nullable=False),
         sa.Column("started_at", types.Utc(), nullable=False),
         sa.Column("finished_at", types.Utc(), nullable=True),
-        sa.Column("counts", sa.JSON(), nullable=False),
-        sa.Column("calls", sa.JSON(), nullable=False),
-        sa.Column("cursor_before", sa.JSON(), nullable=True),
-        sa.Column("cursor_after", sa.JSON(), nullable=True),
+        sa.Column("counts", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("calls", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("cursor_before", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("cursor_after", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("error", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "state IN ('running', 'ok', 'failed', 'lost')", name=op.f("ck_run_state")
@@ -270,7 +270,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("last_error", sa.Text(), server_default="", nullable=False),
         sa.Column("last_success_at", types.Utc(), nullable=True),
-        sa.Column("cursor", sa.JSON(), nullable=True),
+        sa.Column("cursor", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name=op.f("fk_stream_connection_id")
         ),
@@ -557,7 +557,7 @@ def upgrade() -> None:
         sa.Column("at", types.Utc(), nullable=False),
         sa.Column("kind", sa.Text(), server_default="", nullable=False),
         sa.Column("summary", sa.Text(), server_default="", nullable=False),
-        sa.Column("details", sa.JSON(), nullable=True),
+        sa.Column("details", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("raw_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["order_id"], ["sales_order.id"], name=op.f("fk_order_event_order_id")
@@ -687,9 +687,9 @@ def upgrade() -> None:
         sa.Column("decided_at", types.Utc(), nullable=False),
         sa.Column("policy_version", sa.Text(), server_default="", nullable=False),
         sa.Column("inputs_hash", sa.Text(), server_default="", nullable=False),
-        sa.Column("inputs", sa.JSON(), nullable=False),
-        sa.Column("candidates", sa.JSON(), nullable=False),
-        sa.Column("chosen", sa.JSON(), nullable=False),
+        sa.Column("inputs", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("candidates", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("chosen", sa.JSON(none_as_null=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["order_id"], ["sales_order.id"], name=op.f("fk_routing_decision_order_id")
         ),

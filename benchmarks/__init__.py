@@ -1,0 +1,1 @@
+"""How fast Crossdock is, each time beside a floor measured in the same run."""
