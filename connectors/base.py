@@ -113,7 +113,7 @@ class Rate:
 class Config(BaseModel):
     """Base of a connector's settings: unknown keys are refused, secrets are ``SecretStr``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from sqlalchemy.exc import OperationalError
+
 from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable
 from state.errors import LostLease
 
@@ -42,6 +44,10 @@ def classify(error: Exception) -> Verdict:
         return Verdict("park_connection", str(error), error=error)
     if isinstance(error, Retryable):
         return Verdict("retry", str(error), retry_after=error.retry_after, error=error)
+    if isinstance(error, OperationalError):
+        # A deadlock, a lock waited for too long, a database that restarts: the same run may do.
+        reason = str(error.orig).strip().splitlines()[0]
+        return Verdict("retry", f"the store could not answer: {reason}", error=error)
     if isinstance(error, Ambiguous | Rejected):
         return Verdict("retry", str(error), error=error)
     return Verdict("bug", f"{type(error).__name__}: {error}", error=error)
