@@ -23,7 +23,7 @@ _LARGEST_POWER_OF_TEN = 18
 def exponent(currency: str) -> int:
     """Digits after the point: EUR 2, JPY 0, KWD 3.
 
-    Raises ``UnfitArgument`` for a code that ISO 4217 does not list or that is not money (XXX, XAU).
+    Raises ``UnfitArgument`` for a code that ISO 4217 does not list or that is no money (gold).
     """
     try:
         digits: int | None = Currency(currency.strip().upper()).exponent

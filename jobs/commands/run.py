@@ -34,7 +34,19 @@ def run(config: Path | None) -> None:
       crossdock --config /etc/crossdock/settings.toml run
     """
     # Before any thread exists, as threads inherit it: only `sigwait` below sees these signals.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    try:
+        left = _daemon(config)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if left:
+        # Python would wait for their threads. Their leases end with the next start.
+        logging.shutdown()
+        os._exit(1)
+
+
+def _daemon(config: Path | None) -> list[str]:
+    """Set up, work, and close; answers what was still running when the grace was over."""
     configuration = app.load(config)
     settings, stop = configuration.settings, threading.Event()
     clock = app.clock_of(settings, stop)
@@ -44,13 +56,9 @@ def run(config: Path | None) -> None:
         with app.lock_of(store):
             migrate.upgrade(store)
             with app.open_app(configuration, store, clock=clock, stop=stop) as installation:
-                left = _run(installation)
+                return _run(installation)
     finally:
         store.close()
-    if left:
-        # Python would wait for their threads. Their leases end with the next start.
-        logging.shutdown()
-        os._exit(1)
 
 
 def _run(installation: app.App) -> list[str]:

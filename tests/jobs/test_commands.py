@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -325,3 +326,10 @@ def test_every_command_has_help_with_an_example() -> None:
 def test_the_help_of_once_names_every_job() -> None:
     done = CliRunner().invoke(cli, ["once", "--help"])
     assert all(name in done.stdout for name in JOBS)
+
+
+def test_a_refused_run_leaves_the_signals_as_they_were(crossdock: Commands) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    (crossdock.folder / "settings.toml").write_text("[store]\nurl = 'nonsense'\n")
+    assert crossdock("run").exit_code == 2
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
