@@ -60,7 +60,13 @@ class Heartbeat:
                 log.error("run hangs", stream=held.claim.key, calls=dict(held.run.calls))
                 self.discard(held.claim)
             elif (verdict := outcomes.attempt(self._renewal(held.claim))) is not None:
-                log.warning("lease not renewed", stream=held.claim.key, error=verdict.message)
+                # A run that ended meanwhile has nothing to renew: that is no news.
+                say = log.warning if self._holds(held) else log.debug
+                say("lease not renewed", stream=held.claim.key, error=verdict.message)
+
+    def _holds(self, held: _Held) -> bool:
+        with self._lock:
+            return self._held.get(held.claim.key) is held
 
     def _renewal(self, claim: Claim) -> Callable[[], None]:
         def renew() -> None:

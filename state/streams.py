@@ -150,7 +150,8 @@ def extend(conn: Connection, held: Claim, now: datetime) -> None:
 
 def look(conn: Connection, held: Claim) -> None:
     """Raise ``LostLease`` early when another run has already taken over. Locks nothing."""
-    if conn.scalar(select(_s.c.fence).where(_s.c.key == held.key)) != held.fence:
+    row = conn.execute(select(_s.c.fence, _s.c.owner).where(_s.c.key == held.key)).first()
+    if row is None or (row.fence, row.owner) != (held.fence, held.owner):
         raise _lost(held)
 
 
@@ -229,6 +230,13 @@ def retry_parked_connections(conn: Connection, now: datetime) -> None:
     conn.execute(update(_s).where(_s.c.connection_id.in_(parked)).values(due_at=now))
 
 
+def parked_connections(conn: Connection) -> list[Row[Any]]:
+    """The connections that need mending, by name."""
+    c = t.connection.c
+    query = select(t.connection).where(c.status == "auth_failed").order_by(c.name)
+    return list(conn.execute(query))
+
+
 def release(conn: Connection, held: Claim) -> None:
     """Give the stream back as it was found: neither success nor failure."""
     _update_held(conn, held, **_NOBODY)
@@ -282,7 +290,11 @@ def _raise_want(which: ColumnElement[bool], now: datetime) -> Any:
 
 
 def _update_held(conn: Connection, held: Claim, **changes: Any) -> None:
-    owned = update(_s).where(_s.c.key == held.key, _s.c.fence == held.fence)
+    # The owner too: a heartbeat that comes just after the end of its run must not lease the stream
+    # to nobody, which would keep everybody out of it until that lease ends.
+    owned = update(_s).where(
+        _s.c.key == held.key, _s.c.fence == held.fence, _s.c.owner == held.owner
+    )
     if conn.execute(owned.values(changes)).rowcount == 0:
         raise _lost(held)
 

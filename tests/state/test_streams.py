@@ -318,3 +318,18 @@ def test_the_longest_overdue_stream_comes_first(store: Store, clock: ManualClock
         for name in ("c", "a", "b"):
             streams.ensure(conn, name, name, None, 60, clock.advance(1))
     assert due(store, clock.now()) == ["c", "a", "b"]
+
+
+def test_a_heartbeat_after_the_end_of_its_run_leases_the_stream_to_nobody(
+    store: Store, clock: ManualClock
+) -> None:
+    with store.write() as conn:
+        streams.ensure(conn, "allocate", "allocate", None, 60, clock.now())
+        held = streams.claim(conn, "allocate", "run/here/1/a", clock.now(), 60)
+        assert held is not None
+        streams.finish(conn, held, clock.now())
+    with pytest.raises(LostLease), store.write() as conn:
+        streams.extend(conn, held, clock.now())
+    clock.advance(60)
+    with store.write() as conn:
+        assert streams.claim(conn, "allocate", "run/here/1/b", clock.now(), 60) is not None
