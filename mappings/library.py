@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from mappings.definition import read
+from mappings.compiler import compiled
+from mappings.definition import DefinitionSpec, read
 from mappings.engine import Definition
+from mappings.plan import RecordPlan
 from mappings.planner import planned
 from mappings.problems import DefinitionProblem, DefinitionsInvalid
 
@@ -38,10 +40,12 @@ class Definitions(Mapping[str, Definition]):
     def of(cls, files: Iterable[Path]) -> Definitions:
         """Read and check just these files. Raises ``DefinitionsInvalid``."""
         problems: list[DefinitionProblem] = []
-        found = [definition for path in files if (definition := _load(path, problems))]
+        plans = [
+            (spec, planned(spec, problems)) for path in files if (spec := read(path, problems))
+        ]
         if problems:
             raise DefinitionsInvalid(problems)
-        return cls({definition.name: definition for definition in found})
+        return cls({spec.name: _definition(spec, plan) for spec, plan in plans})
 
     def __getitem__(self, name: str) -> Definition:
         return self._definitions[name]
@@ -53,9 +57,8 @@ class Definitions(Mapping[str, Definition]):
         return len(self._definitions)
 
 
-def _load(path: Path, problems: list[DefinitionProblem]) -> Definition | None:
-    spec = read(path, problems)
-    if spec is None:
-        return None
-    plan = planned(spec, problems)
-    return Definition(spec.name, spec.version, spec.target, spec.source, spec.file, plan)
+def _definition(spec: DefinitionSpec, plan: RecordPlan) -> Definition:
+    function, code = compiled(plan)
+    return Definition(
+        spec.name, spec.version, spec.target, spec.source, spec.file, plan, function, code
+    )

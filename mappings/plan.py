@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mappings.expressions import Read
+from mappings.canonical import Record
+from mappings.expressions import Expression
+from mappings.steps import Step
 
 OMIT: Final = object()
 """Fallback of a field that may stay away."""
@@ -17,20 +19,27 @@ REQUIRED: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """One field. ``read`` gives what the payload holds, ``produce`` what the field becomes."""
+    """One field: what ``expression`` finds goes through ``steps`` from left to right.
+
+    ``blank_is_null``: empty text means nothing is there. ``fallback``: what the field is then.
+    """
 
     name: str
-    text: str
-    read: Read
-    produce: Read
+    expression: Expression
+    steps: tuple[Step, ...]
+    blank_is_null: bool
     fallback: Any
     personal: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RecordPlan:
-    """How to fill one record, and ``make`` it of the values by field name."""
+    """How to fill one record, and ``make`` it of the values by field name.
 
+    ``target``: the canonical class, or None for a request.
+    """
+
+    target: type[Record] | None
     make: Callable[[dict[str, Any]], Any]
     constants: Mapping[str, Any]
     fields: tuple[FieldPlan, ...]
@@ -43,9 +52,13 @@ class RecordPlan:
 class ScopePlan:
     """A nested record, where it is read from and whether it applies at all."""
 
-    text: str
-    read: Read | None
-    when: Read | None
+    source: Expression | None
+    when: Expression | None
     spare_record: bool
     unique: str | None
     record: RecordPlan
+
+    @property
+    def text(self) -> str:
+        """Where it is read from, for messages."""
+        return self.source.text if self.source else ""

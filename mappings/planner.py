@@ -23,16 +23,17 @@ from mappings.definition import (
     nearest,
 )
 from mappings.expressions import Expression
+from mappings.limits import SCOPES
 from mappings.plan import OMIT, REQUIRED, FieldPlan, RecordPlan, ScopePlan
 from mappings.problems import DefinitionProblem
 from mappings.requests import request_maker
 from mappings.steps import (
     UNKNOWN,
+    RefuseBlank,
+    RefuseUnsendable,
+    Step,
     chain,
     expression,
-    produced,
-    refuse_blank,
-    refuse_unsendable,
     translation,
 )
 
@@ -72,7 +73,7 @@ def planned(spec: DefinitionSpec, problems: list[DefinitionProblem]) -> RecordPl
     root = source or UNKNOWN
     planner = _Planner(spec.tables, spec.omit_empty, complain)
     if source is None and target is None:
-        return RecordPlan(dict, {}, (), (), ())
+        return RecordPlan(None, dict, {}, (), (), ())
     plan = planner.record(spec.record, target, Types(root, UNKNOWN, root))
     for name in spec.tables.keys() - planner.used_tables:
         complain(f"values.{name}", "no field uses this table")
@@ -97,6 +98,7 @@ class _Planner:
         self._tables = tables
         self._omit_empty = omit_empty
         self._complain = complain
+        self._depth = 0
         self.used_tables: set[str] = set()
 
     def record(self, spec: RecordSpec, target: type[Record] | None, types: Types) -> RecordPlan:
@@ -105,6 +107,7 @@ class _Planner:
             field for field in spec.fields if self._known(field.name, known, _place(spec.where))
         ]
         plan = RecordPlan(
+            target=target,
             make=(lambda values: target(**values)) if target else request_maker(self._omit_empty),
             constants={
                 field.name: self._constant(field, known, spec.where)
@@ -189,30 +192,28 @@ class _Planner:
         if field.values is not None:
             steps, given = (*steps, self._translate(field.values, wanted, where)), wanted
         if info is None:
-            steps = (*steps, refuse_unsendable)
+            steps = (*steps, RefuseUnsendable())
             self._refuse_unsendable_type(given, where)
         elif not fieldtypes.fits(given, wanted):
             self._complain(where, _mismatch(given, wanted))
         text = info is not None and str in fieldtypes.members(wanted)
         if info and info.required and text:
-            steps = (*steps, refuse_blank)
+            steps = (*steps, RefuseBlank())
         return FieldPlan(
             name=field.name,
-            text=source,
-            read=parsed.read,
-            produce=produced(
-                parsed.read, steps, blank_is_null=info is not None and (info.required or not text)
-            ),
+            expression=parsed,
+            steps=steps,
+            blank_is_null=info is not None and (info.required or not text),
             fallback=self._fallback(field, info, where),
             personal=_personal(target, field.name, source),
         )
 
-    def _translate(self, name: str, wanted: Any, where: str) -> Any:
+    def _translate(self, name: str, wanted: Any, where: str) -> Step:
         self.used_tables.add(name)
         if name in self._tables:
             return translation(self._tables[name], name, wanted, self._complain)
         self._complain(where, f"no value table {name!r}{nearest(name, self._tables)}")
-        return refuse_blank
+        return RefuseBlank()
 
     def _refuse_unsendable_type(self, given: Any, where: str) -> None:
         if given is not UNKNOWN and {Decimal, datetime} & set(fieldtypes.members(given)):
@@ -263,13 +264,18 @@ class _Planner:
             self._complain(spec.where, 'at_fault = "item" is for the outer lists of a record')
         if spec.unique is not None and nested is not None:
             self._known(spec.unique, fieldtypes.record_fields(nested), spec.where)
+        if self._depth == SCOPES:
+            self._complain(spec.where, f"records nested deeper than {SCOPES} levels")
+            return ScopePlan(parsed, when, False, None, RecordPlan(None, dict, {}, (), (), ()))
+        self._depth += 1
+        record = self.record(spec, nested, below)
+        self._depth -= 1
         return ScopePlan(
-            text=spec.source or "",
-            read=parsed.read if parsed else None,
-            when=when.read if when else None,
+            source=parsed,
+            when=when,
             spare_record=spec.at_fault == "item",
             unique=spec.unique,
-            record=self.record(spec, nested, below),
+            record=record,
         )
 
     def _type_at(self, parsed: Expression, types: Types, where: str) -> Any:

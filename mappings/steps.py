@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,12 +19,10 @@ import msgspec
 
 from mappings import fieldtypes
 from mappings.definition import Complain, FieldSpec, TableSpec, nearest, spelled
-from mappings.expressions import BadExpression, Expression, Read, Scope, parse
+from mappings.expressions import BadExpression, Expression, Scope, parse
+from mappings.limits import Spend, spend_size, spend_whole
 from mappings.problems import Unfit, UnfitArgument
 from mappings.transforms import TRANSFORMS
-
-Step = Callable[[Any, Scope], Any]
-"""Takes a value and where it was found; giving None means "nothing there"."""
 
 UNKNOWN: Final = object()
 """Stands for the type of what only the payload knows."""
@@ -59,6 +57,77 @@ def signature(name: str) -> Signature:
             argument.name for argument in arguments if argument.default is argument.empty
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument that is read from the payload. Transforms trust theirs, so ``kind`` is checked;
+    ``may_miss``: null is fine as well."""
+
+    name: str
+    expression: Expression
+    kind: type
+    may_miss: bool
+    hint: Any
+
+    def __call__(self, scope: Scope) -> Any:
+        value = self.expression.read(scope)
+        if isinstance(value, self.kind) or (value is None and self.may_miss):
+            if self.kind is list:
+                spend_size(value, scope.spend)
+            return value
+        wanted = fieldtypes.named(self.hint)
+        state = "is missing" if value in (None, "") else f"is not {wanted}"
+        raise UnfitArgument(f"{self.name} {state} at {self.expression.text!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A step that calls the transform of that name."""
+
+    name: str
+    constants: Mapping[str, Any]
+    arguments: tuple[Argument, ...]
+
+    def __call__(self, value: Any, scope: Scope) -> Any:
+        given = {argument.name: argument(scope) for argument in self.arguments}
+        return TRANSFORMS[self.name](value, **self.constants, **given)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A step that looks a value up in a value table. ``otherwise``: None parks."""
+
+    name: str
+    results: Mapping[str, Any]
+    otherwise: Any
+
+    def __call__(self, value: Any, _scope: Scope) -> Any:
+        found = self.results.get(spelled(value), self.otherwise)
+        if found is None:
+            raise Unfit(f"the value table {self.name!r} does not know this value")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseBlank:
+    """Last step of a text that must be there."""
+
+    def __call__(self, value: Any, _scope: Scope) -> Any:
+        return None if value == "" else value
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseUnsendable:
+    """Last step of every outbound field: what JSON cannot say needs a transform."""
+
+    def __call__(self, value: Any, scope: Scope) -> Any:
+        refuse_unsendable(value, scope.spend)
+        return value
+
+
+Step = Transform | Translation | RefuseBlank | RefuseUnsendable
+"""Takes a value and where it was found; giving None means "nothing there"."""
 
 
 def expression(text: str, where: str, complain: Complain) -> Expression | None:
@@ -104,9 +173,8 @@ def chain(
 
 def _step(name: str, given: Mapping[str, Any], where: str, complain: Complain) -> Step:
     sign = signature(name)
-    function = TRANSFORMS[name]
     constants: dict[str, Any] = {}
-    reads: list[tuple[str, Read]] = []
+    arguments: list[Argument] = []
     for argument, hint in sign.arguments.items():
         if argument not in given:
             if argument in sign.needed:
@@ -116,7 +184,7 @@ def _step(name: str, given: Mapping[str, Any], where: str, complain: Complain) -
         if isinstance(value, str):
             parsed = expression(value, where, complain)
             if parsed is not None:
-                reads.append((argument, _argument(argument, parsed, hint)))
+                arguments.append(_argument(argument, parsed, hint))
         elif isinstance(value, dict) and set(value) == {"value"}:
             try:
                 constants[argument] = fieldtypes.converted(value["value"], hint)
@@ -124,40 +192,13 @@ def _step(name: str, given: Mapping[str, Any], where: str, complain: Complain) -
                 complain(where, f"{argument} must be {fieldtypes.named(hint)}")
         else:
             complain(where, f"{argument} must be an expression or {{ value = ... }}")
-    return _call(function, constants, reads)
+    return Transform(name, constants, tuple(arguments))
 
 
-def _call(
-    function: Callable[..., Any], constants: Mapping[str, Any], reads: list[tuple[str, Read]]
-) -> Step:
-    if not constants and not reads:
-        return lambda value, _scope: function(value)
-    if not constants and len(reads) == 1:
-        name, read = reads[0]
-        return lambda value, scope: function(value, **{name: read(scope)})
-
-    def step(value: Any, scope: Scope) -> Any:
-        arguments = {name: read(scope) for name, read in reads}
-        return function(value, **constants, **arguments)
-
-    return step
-
-
-def _argument(name: str, parsed: Expression, hint: Any) -> Read:
-    """Read an argument from the payload and see to its type: transforms trust their arguments."""
-    read = parsed.read
+def _argument(name: str, parsed: Expression, hint: Any) -> Argument:
     plain = fieldtypes.without_none(hint)
     kind = _JSON.get(typing.get_origin(plain) or plain, object)
-    may_miss = type(None) in fieldtypes.members(hint)
-
-    def checked(scope: Scope) -> Any:
-        value = read(scope)
-        if isinstance(value, kind) or (value is None and may_miss):
-            return value
-        state = "is missing" if value in (None, "") else f"is not {fieldtypes.named(hint)}"
-        raise UnfitArgument(f"{name} {state} at {parsed.text!r}")
-
-    return checked
+    return Argument(name, parsed, kind, type(None) in fieldtypes.members(hint), hint)
 
 
 def translation(table: TableSpec, name: str, wanted: Any, complain: Complain) -> Step:
@@ -174,57 +215,19 @@ def translation(table: TableSpec, name: str, wanted: Any, complain: Complain) ->
             return None
 
     results = {spelling: result(word) for spelling, word in table.results.items()}
-    parks = table.otherwise == "park"
-    otherwise = None if parks else result(table.otherwise)
-
-    def step(value: Any, _scope: Scope) -> Any:
-        found = results.get(spelled(value), otherwise)
-        if found is None:
-            raise Unfit(f"the value table {name!r} does not know this value")
-        return found
-
-    return step
+    otherwise = None if table.otherwise == "park" else result(table.otherwise)
+    return Translation(name, results, otherwise)
 
 
-def produced(read: Read, steps: tuple[Step, ...], *, blank_is_null: bool) -> Read:
-    """The whole field as one function. ``blank_is_null``: empty text means nothing is there."""
-    if len(steps) == 1:
-        (only,) = steps
-
-        def produce_by_one(scope: Scope) -> Any:
-            value = read(scope)
-            if value is None or (blank_is_null and value == ""):
-                return None
-            return only(value, scope)
-
-        return produce_by_one
-
-    def produce(scope: Scope) -> Any:
-        value = read(scope)
-        if blank_is_null and value == "":
-            return None
-        for step in steps:
-            if value is None:
-                return None
-            value = step(value, scope)
-        return value
-
-    return produce
-
-
-def refuse_blank(value: Any, _scope: Scope) -> Any:
-    """Last step of a text that must be there."""
-    return None if value == "" else value
-
-
-def refuse_unsendable(value: Any, scope: Scope) -> Any:
-    """Last step of every outbound field: what JSON cannot say needs a transform."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            refuse_unsendable(inner, scope)
-    elif isinstance(value, list):
-        for inner in value:
-            refuse_unsendable(inner, scope)
-    elif isinstance(value, Decimal | datetime):
-        raise Unfit(f"{fieldtypes.named(type(value))} cannot be sent without a transform")
-    return value
+def refuse_unsendable(value: Any, spend: Spend) -> None:
+    """Raises ``Unfit`` where a value holds what JSON cannot say."""
+    spend_whole(value, spend)
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, Decimal | datetime):
+            raise Unfit(f"{fieldtypes.named(type(part))} cannot be sent without a transform")

@@ -23,9 +23,9 @@ def text(value: object) -> str:
     """
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise Unfit("not text")
-    return str(value)
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return str(value)
+    raise Unfit("not text")
 
 
 @transform
@@ -65,7 +65,10 @@ def strip_html(value: object) -> str:
     >>> strip_html("<b>Mug</b> &ndash; black &amp; white")
     'Mug – black & white'
     """
-    return " ".join(html.unescape(_TAG.sub(" ", text(value))).split())
+    plain = text(value)
+    if "<" in plain:
+        plain = _TAG.sub(" ", plain)
+    return " ".join(html.unescape(plain).split())
 
 
 @transform
@@ -77,7 +80,7 @@ def join_words(value: object) -> str:
     """
     if not isinstance(value, list):
         raise Unfit("not a list of words")
-    return " ".join(" ".join(text(part) for part in value if part is not None).split())
+    return " ".join(" ".join([text(part) for part in value if part is not None]).split())
 
 
 @transform
@@ -126,7 +129,12 @@ def look_up(value: object, *, table: list[Any] | None, key: str, give: str) -> A
     'State Tax'
     """
     wanted = text(value)
+    kind = type(value)
     for row in table or ():
-        if isinstance(row, dict) and str(row.get(key)) == wanted:
-            return row.get(give)
+        if isinstance(row, dict):
+            found = row.get(key)
+            # Whole numbers are equal where their texts are, and are quicker to compare.
+            same = found == value if kind is int and type(found) is int else str(found) == wanted
+            if same:
+                return row.get(give)
     return None

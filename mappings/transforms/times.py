@@ -17,7 +17,7 @@ def utc(value: object) -> datetime:
     ('2026-11-21T10:00:00+00:00', '2026-11-21T08:00:00+00:00')
     """
     moment = _moment(value)
-    return _in_utc(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else _in_utc(moment)
 
 
 @transform

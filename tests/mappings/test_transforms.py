@@ -4,7 +4,7 @@ import doctest
 import inspect
 import tomllib
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import mappings.numbers
 import mappings.problems
 import mappings.requests
 from mappings.library import SHIPPED
-from mappings.numbers import exponent, major_units, minor_units, rounded_minor_units
+from mappings.numbers import exact, exponent, major_units, minor_units, rounded_minor_units
 from mappings.problems import Unfit
 from mappings.steps import signature
 from mappings.transforms import MODULES, TRANSFORMS
@@ -204,3 +204,27 @@ def test_local_times_follow_their_zone_through_the_year() -> None:
 )
 def test_html_becomes_plain_text(found: str, text: str) -> None:
     assert TRANSFORMS["strip_html"](found) == text
+
+
+@settings(max_examples=300)
+@given(
+    amount=st.from_regex(r"[-+ ]?[0-9]{0,20}\.?[0-9]{0,6}0{0,3}[٣ _e]?", fullmatch=True),
+    currency=_CURRENCIES,
+)
+def test_the_short_way_for_usual_amounts_leads_where_decimals_lead(
+    amount: str, currency: str
+) -> None:
+    try:
+        scaled = exact(amount).scaleb(exponent(currency))
+    except Unfit:
+        with pytest.raises(Unfit):
+            minor_units(amount, currency)
+        with pytest.raises(Unfit):
+            rounded_minor_units(amount, currency)
+        return
+    assert rounded_minor_units(amount, currency) == int(scaled.to_integral_value(ROUND_HALF_UP))
+    if scaled == int(scaled):
+        assert minor_units(amount, currency) == int(scaled)
+    else:
+        with pytest.raises(Unfit):
+            minor_units(amount, currency)
