@@ -178,6 +178,16 @@ class PullsShipments(Protocol):
 
 
 @runtime_checkable
+class SetsAside(Protocol):
+    def set_aside(self) -> Sequence[Finding]:
+        """Input that could not become records at all and waits for a person, with the reason.
+
+        Asks nobody outside. Raises ``Unreachable`` when the folder it is kept in is away.
+        """
+        ...
+
+
+@runtime_checkable
 class PushesStock(Protocol):
     def push_stock(self, updates: Mapping[str, c.StockUpdate]) -> Sequence[Outcome]:
         """Set the quantity of each listing. Keys are the caller's."""

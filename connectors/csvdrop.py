@@ -21,7 +21,7 @@ from connectors.csvout import CsvOut
 from connectors.csvrecords import STREAMS, Stream
 from connectors.csvtext import BadFile, Dialect, read_rows
 from connectors.dropfolder import inside, reachable, shown
-from connectors.dropinbox import Dropped, Inbox, Notes
+from connectors.dropinbox import REASON, Dropped, Inbox, Notes
 from connectors.dropoutbox import Outbox
 from connectors.errors import ConfigProblem
 from connectors.http import Door
@@ -98,12 +98,27 @@ class CsvDrop:
         with reachable(root):
             for parts in wanted:
                 inside(root, *parts).mkdir(parents=True, exist_ok=True)
-            reasons = sorted(inside(root, "rejected").glob("*/*.reason.txt"))
         findings = [Finding(str(root), True, "readable and writable")]
-        if reasons:
+        count = len(self.set_aside())
+        if count:
             remedy = "Read the .reason.txt files, mend and drop again, or move them elsewhere."
-            findings.append(Finding("rejected", False, f"{len(reasons)} files set aside", remedy))
+            findings.append(Finding("rejected", False, f"{count} files set aside", remedy))
         return findings
+
+    def set_aside(self) -> Sequence[Finding]:
+        """Every file in ``rejected/``, with the reason that was put beside it."""
+        folder = inside(self._config.folder, "rejected")
+        with reachable(folder):
+            notes = {note: note.read_text("utf-8") for note in folder.glob(f"*/*{REASON}")}
+        return [
+            Finding(
+                f"{note.parent.name}/{note.name.removesuffix(REASON)}",
+                False,
+                notes[note].strip(),
+                f"mend it and drop it again, then take it and its note out of {note.parent}",
+            )
+            for note in sorted(notes)
+        ]
 
     def pull_orders(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
         """One record per order number; ``since`` means nothing, a dropped file is always news."""

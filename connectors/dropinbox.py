@@ -20,6 +20,9 @@ STALE_S = 600.0
 MAX_FILES = 100
 """Files taken in one pull, and files waited for: bounds the cursor. The rest has its turn later."""
 
+REASON = ".reason.txt"
+"""Ending of the note beside a rejected file."""
+
 _UNFINISHED = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 _KEY = 16
 """Characters of a key in an archived name: 64 bits, enough for one partner's files."""
@@ -92,13 +95,16 @@ class Inbox:
                 # A date in the future would make every later file look older.
                 modified_at = min(seen.st_mtime, self._now.timestamp())
                 yield Dropped(name, content, key, datetime.fromtimestamp(modified_at, UTC))
-        self.notes.done = [key for key in self.notes.done if key in taken]
+        # A file we wait for may be one of those handed over before (its time lies in the future):
+        # it shows its key only when it is read.
+        if not self.notes.waiting:
+            self.notes.done = [key for key in self.notes.done if key in taken]
 
     def reject(self, name: str, reason: str) -> None:
         """Set a file aside with the reason beside it, and report it."""
         target = move_aside(self._folder / name, self._rejected)
         with reachable(self._rejected):
-            write_atomically(target.with_name(f"{target.name}.reason.txt"), f"{reason}\n".encode())
+            write_atomically(target.with_name(f"{target.name}{REASON}"), f"{reason}\n".encode())
         remedy = f"Kept as {target.name} in {self._rejected}: mend it and drop it again."
         self.findings.append(
             Finding(f"in/{self._folder.name}/{shown(name)}", False, reason, remedy)

@@ -149,7 +149,7 @@ def _amend_line(
     if in_hand:
         # Somebody is working on it: the line keeps its SKU and stays unparked.
         changes.update(sku_id=row.sku_id, park_reason=None, park_detail="")
-    if ordered - cancelled < in_hand:
+    if in_hand and ordered - cancelled < in_hand:
         history.place_hold(
             conn,
             order_id,

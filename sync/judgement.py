@@ -35,7 +35,8 @@ def holds_of(order: c.Order, variance: int, item_problems: Sequence[Any]) -> lis
                 "see it in the channel; it is taken again when it changes",
             )
         )
-    if variance and not item_problems:
+    # Without lines nothing adds up: one reason says it.
+    if variance and order.lines and not item_problems:
         found.append(
             Reason(
                 "total_variance",

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from state import catalogue, history, inbox, intents, orders, stock
-from sync import intake, shipping
+from connectors.base import Finding, SetsAside
+from state import catalogue, history, inbox, intents, orders, stock, streams
+from sync import intake, outcomes, shipping
 from sync.context import Hub, Link
 from sync.judgement import JUDGED
 from sync.reading import Reading, read
@@ -21,7 +22,7 @@ RELEASABLE = ("total_variance", "manual", "edited_after_release", "cancel_pendin
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """One thing set aside. ``what``: record, order, line, or intent."""
+    """One thing set aside. ``what``: connection, input, record, order, line, or intent."""
 
     what: str
     connection: str
@@ -38,12 +39,49 @@ class Parked:
 def listing(conn: Connection, hub: Hub, connection: str | None = None) -> list[Parked]:
     """Everything that waits for a person, or for something outside to change."""
     found = [
+        *_connections(conn),
+        *_unreadable(hub),
         *_records(conn),
         *_held(conn),
         *_lines(conn),
         *_intents(conn, hub),
     ]
     return [item for item in found if connection in (None, item.connection)]
+
+
+def _connections(conn: Connection) -> list[Parked]:
+    return [
+        Parked(
+            what="connection",
+            connection=row.name,
+            order="",
+            reason="refused",
+            detail=row.problem,
+            remedy=f"mend the settings or the account, then 'crossdock check {row.name}'; "
+            "it is tried again by itself, and at once after a restart",
+            since=None,
+        )
+        for row in streams.parked_connections(conn)
+    ]
+
+
+def _unreadable(hub: Hub) -> list[Parked]:
+    """Input that connectors could not read at all; the store knows nothing of it."""
+    return [
+        Parked("input", link.name, one.subject, "unreadable", one.detail, one.remedy, None)
+        for link in hub.links.values()
+        if isinstance(link.connector, SetsAside)
+        for one in _set_aside(link.connector)
+    ]
+
+
+def _set_aside(connector: SetsAside) -> list[Finding]:
+    found: list[Finding] = []
+    verdict = outcomes.attempt(lambda: found.extend(connector.set_aside()))
+    if verdict is not None:
+        # A share that is away must not hide all the rest.
+        return [Finding("", False, verdict.message, "look again when it is back")]
+    return found
 
 
 def _records(conn: Connection) -> list[Parked]:

@@ -52,7 +52,13 @@ def described(error: MappingError) -> list[dict[str, str]]:
 def park_unread(
     conn: Connection, connection_id: int, topic: str, readings: Iterable[Reading], now: datetime
 ) -> int:
-    """Keep the payloads that did not map, each content once; returns how many are new."""
+    """Keep the payloads that did not map, each content once; returns how many are new.
+
+    Those of them that did not map before and do now need nobody any more.
+    """
+    readings = list(readings)
+    mapped = [r.received.external_id for r in readings if r.record is not None]
+    inbox.supersede_parked(conn, connection_id, topic, mapped)
     unread = [reading.received for reading in readings if reading.record is None]
     seen = inbox.known(conn, connection_id, topic, [item.external_id for item in unread])
     fresh = [item for item in unread if (item.external_id, item.sha256) not in seen]

@@ -59,6 +59,8 @@ def _take_page(
             run.count(reading.record.state)
             wake |= record(conn, hub, reading.record, now)
     inbox.add(conn, connection_id, TOPIC, fresh, now)
+    mapped = [r.received.external_id for r in readings if r.record is not None]
+    inbox.supersede_parked(conn, connection_id, TOPIC, mapped)
     run.count("read", len(readings))
     run.count("unchanged", len(readings) - len(fresh))
     return wake

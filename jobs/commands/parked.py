@@ -30,7 +30,9 @@ _COLUMNS = {
 @as_json
 @settings_option
 def parked(config: Path | None, connection: str | None, as_json: bool) -> None:
-    """List everything that is set aside: records, orders, lines and pushes, with the remedy.
+    """List all that is set aside, with the remedy.
+
+    Connections, unreadable files, records, orders, lines and pushes.
 
     \b
     Examples:
