@@ -51,6 +51,7 @@ soak: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.mapping
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

@@ -5,11 +5,12 @@ from __future__ import annotations
 from connectors.amazon import Amazon
 from connectors.base import Connector
 from connectors.csvdrop import CsvDrop
+from connectors.rest import Rest
 from connectors.shipbob import ShipBob
 from connectors.shipengine import ShipEngine
 from connectors.woocommerce import WooCommerce
 
 CONNECTORS: dict[str, type[Connector]] = {
     connector.info.name: connector
-    for connector in (Amazon, CsvDrop, ShipBob, ShipEngine, WooCommerce)
+    for connector in (Amazon, CsvDrop, Rest, ShipBob, ShipEngine, WooCommerce)
 }

@@ -185,3 +185,21 @@ def note_read_back(
     where = t.channel_availability.c.listing_id == listing_id
     values = {"read_back_qty": quantity, "read_back_at": now}
     conn.execute(update(t.channel_availability).where(where).values(values))
+
+
+def all_skus(conn: Connection) -> list[Row[Any]]:
+    """Code, title and GTIN of every SKU in use."""
+    table = t.sku
+    query = select(table.c.id, table.c.code, table.c.title, table.c.gtin)
+    return list(conn.execute(query.where(table.c.active).order_by(table.c.code)))
+
+
+def all_aliases(conn: Connection) -> list[Row[Any]]:
+    """Every other name of a SKU, with the connection it holds on (null: everywhere)."""
+    alias, link = t.sku_alias, t.connection
+    query = (
+        select(alias.c.sku_id, alias.c.scheme, alias.c.value, link.c.name.label("connection"))
+        .outerjoin(link, link.c.id == alias.c.connection_id)
+        .order_by(alias.c.id)
+    )
+    return list(conn.execute(query))

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from state import tables as t
 from state.batches import chunked, insert_rows
@@ -138,3 +138,79 @@ def amend_problems(
     """A parked row was read again and still does not map: say why by today's definition."""
     values = {"problems": problems, "mapping_version": mapping_version}
     conn.execute(update(t.inbox).where(t.inbox.c.id == raw_id).values(values))
+
+
+_COUNTING = ("mapped", "parked")
+
+
+def newest(
+    conn: Connection,
+    connection_id: int,
+    topic: str,
+    *,
+    since: datetime | None,
+    after: int,
+    limit: int,
+    parked_only: bool = False,
+) -> tuple[list[Row[Any]], int | None]:
+    """The last payload of each record, mapped or parked, among the ``limit`` rows from ``after``.
+
+    Returns them by id, and the id to go on after; null where there is no more.
+    """
+    row = t.inbox
+    states = ("parked",) if parked_only else _COUNTING
+    query = select(row).where(
+        row.c.connection_id == connection_id,
+        row.c.topic == topic,
+        row.c.state.in_(states),
+        row.c.id > after,
+    )
+    if since is not None:
+        query = query.where(row.c.received_at >= since)
+    page = list(conn.execute(query.order_by(row.c.id).limit(limit)))
+    last = _last_ids(conn, connection_id, topic, {item.external_id for item in page})
+    newest = [item for item in page if item.id == last[item.external_id]]
+    return newest, page[-1].id if len(page) == limit else None
+
+
+def _last_ids(
+    conn: Connection, connection_id: int, topic: str, external_ids: Iterable[str]
+) -> dict[str, int]:
+    """The highest id of each record. Asked apart: joined, SQLite walks all rows for each."""
+    found: dict[str, int] = {}
+    row = t.inbox
+    for chunk in chunked(sorted(external_ids)):
+        query = (
+            select(row.c.external_id, func.max(row.c.id))
+            .where(
+                row.c.connection_id == connection_id,
+                row.c.topic == topic,
+                row.c.external_id.in_(chunk),
+                row.c.state.in_(_COUNTING),
+            )
+            .group_by(row.c.external_id)
+        )
+        found.update((item[0], item[1]) for item in conn.execute(query))
+    return found
+
+
+def of_orders(
+    conn: Connection, connection_id: int, *, since: datetime | None, after: int, limit: int
+) -> list[Row[Any]]:
+    """Orders by id from ``after`` on, each with the payload (``body``) that it was made of."""
+    order = t.sales_order
+    query = (
+        select(order, t.inbox.c.external_id, t.inbox.c.body)
+        .join(t.inbox, t.inbox.c.id == order.c.raw_id)
+        .where(order.c.connection_id == connection_id, order.c.id > after)
+    )
+    if since is not None:
+        query = query.where(t.inbox.c.received_at >= since)
+    return list(conn.execute(query.order_by(order.c.id).limit(limit)))
+
+
+def unpark(conn: Connection, raw_id: int) -> bool:
+    """A parked row maps by now; false when somebody else has dealt with it meanwhile."""
+    where = (t.inbox.c.id == raw_id) & (t.inbox.c.state == "parked")
+    values = {"state": "mapped", "problems": None}
+    return bool(conn.execute(update(t.inbox).where(where).values(values)).rowcount)

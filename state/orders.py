@@ -212,6 +212,13 @@ def set_line(conn: Connection, line_id: int, **values: Any) -> None:
     conn.execute(update(t.order_line).where(t.order_line.c.id == line_id).values(values))
 
 
+def refunded_quantity(conn: Connection, line_id: int) -> Decimal:
+    """How many units of a line the channel has refunded."""
+    qty = t.refund_line.c.qty
+    where = t.refund_line.c.order_line_id == line_id
+    return Decimal(conn.scalar(select(func.sum(qty, type_=qty.type)).where(where)) or 0)
+
+
 def move_line(conn: Connection, line_id: int, **deltas: Decimal) -> None:
     """Add to a line's counters: ``move_line(conn, 7, qty_allocated=-2, qty_released=2)``."""
     columns = t.order_line.c

@@ -202,7 +202,15 @@ def unpark_lines(conn: Connection, link: Link, now: datetime) -> int:
         sku_id = skus.get(row.channel_sku)
         if sku_id is None:
             continue
-        orders.set_line(conn, row.id, sku_id=sku_id, park_reason=None, park_detail="")
+        orders.set_line(
+            conn,
+            row.id,
+            sku_id=sku_id,
+            park_reason=None,
+            park_detail="",
+            # Money given back while it was parked: those goods shall not leave.
+            qty_cancelled=min(row.qty_ordered, orders.refunded_quantity(conn, row.id)),
+        )
         history.event(
             conn, row.order_id, "line_unparked", f"line {row.line_no}: {row.channel_sku} known", now
         )

@@ -15,6 +15,8 @@ COMMANDS = {
     "release": "parked",
     "explain": "explain",
     "audit": "audit",
+    "mappings": "mappings",
+    "replay": "replay",
     "sku": "sku",
     "stock": "stock",
     "export": "export",

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import click
+from sqlalchemy import Connection
 
+from jobs.app import App
 from jobs.commands.options import as_json, opened, opened_store, require_connection, settings_option
-from jobs.listing import show_json
+from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
 from state import catalogue, history, streams
-from sync import imports
+from sync import candidates as sync_candidates
+from sync import imports, parked
+
+_CANDIDATES = {
+    "name": "name",
+    "connection": "connection",
+    "lines": "lines",
+    "line_title": "title there",
+    "code": "candidate",
+    "title": "its title",
+    "score": "score",
+    "reason": "because",
+}
 
 
 @click.group()
 def sku() -> None:
-    """Import SKUs and give them further names."""
+    """Import SKUs, give them further names, and find what a channel's names mean."""
 
 
 @sku.command("import")
@@ -59,28 +76,94 @@ def alias(config: Path | None, name: str, code: str, connection: str | None) -> 
       crossdock sku alias LEGACY-MUG-2019 MUG-WHITE
       crossdock sku alias 4711 MUG-RED --connection shop-eu
     """
-    with opened(config) as installation:
-        if connection is not None:
-            require_connection(installation.configuration, connection)
-        now = installation.clock.now()
-        with installation.hub.store.write() as conn:
-            row = catalogue.by_code(conn, code)
-            if row is None:
-                raise UsageProblem(f"There is no SKU {code!r}.", "Import it first.")
-            catalogue.add_alias(
-                conn,
-                sku_id=row.id,
-                value=name,
-                connection_id=catalogue.connection_id(conn, connection) if connection else None,
-                scheme="channel_sku",
-            )
-            history.audit(
-                conn,
-                actor=getpass.getuser(),
-                action="add_alias",
-                subject=("sku", row.id),
-                after={"alias": name, "connection": connection},
-                now=now,
-            )
-            streams.request_all(conn, "pull-listings", now)
+    with opened(config) as installation, _writing(installation, connection) as conn:
+        _remember(conn, name, code, connection, installation.clock.now())
     click.echo(f"{name} means {code} from now on. `crossdock retry` frees what waits for it.")
+
+
+@sku.command("candidates")
+@click.argument("name", required=False)
+@as_json
+@settings_option
+def candidates(config: Path | None, name: str | None, as_json: bool) -> None:
+    """Propose SKUs for the names that parked lines wait for, or just for NAME; with the reason.
+
+    Compares codes, GTINs and titles, and what was decided on other connections.
+
+    \b
+    Examples:
+      crossdock sku candidates
+      crossdock sku candidates LEGACY-MUG-2019 --json
+    """
+    with opened_store(config) as (_, store, _clock), store.read() as conn:
+        found = sync_candidates.unmapped(conn, name)
+    if as_json:
+        show_json(found)
+        return
+    rows = list(sync_candidates.as_rows(found))
+    show(rows, _CANDIDATES, as_json=False, empty="No line waits for a SKU.")
+
+
+@sku.command("link")
+@click.argument("name")
+@click.argument("code")
+@click.option("--connection", help="The name holds on this connection only.")
+@as_json
+@settings_option
+def link(config: Path | None, name: str, code: str, connection: str | None, as_json: bool) -> None:
+    """Say that NAME means our SKU CODE, and free every line that this settles.
+
+    \b
+    Examples:
+      crossdock sku link LEGACY-MUG-2019 MUG-WHITE
+      crossdock sku link 4711 MUG-RED --connection shop-eu --json
+    """
+    with opened(config) as installation:
+        hub, now = installation.hub, installation.clock.now()
+        with _writing(installation, connection) as conn:
+            _remember(conn, name, code, connection, now)
+            freed = sum(
+                parked.unpark_lines(conn, one, now)
+                for one in hub.links.values()
+                if connection in (None, one.name)
+            )
+            if freed:
+                streams.request(conn, "allocate", now)
+                streams.request(conn, "promise", now)
+    if as_json:
+        show_json({"name": name, "code": code, "connection": connection, "lines_unparked": freed})
+    else:
+        click.echo(f"{name} means {code} from now on. Lines freed: {freed}.")
+
+
+@contextmanager
+def _writing(installation: App, connection: str | None) -> Iterator[Connection]:
+    if connection is not None:
+        require_connection(installation.configuration, connection)
+    with installation.hub.store.write() as conn:
+        yield conn
+
+
+def _remember(
+    conn: Connection, name: str, code: str, connection: str | None, now: datetime
+) -> None:
+    """Give our SKU ``code`` the further name, on one connection or (null) everywhere."""
+    row = catalogue.by_code(conn, code)
+    if row is None:
+        raise UsageProblem(f"There is no SKU {code!r}.", "Import it first.")
+    catalogue.add_alias(
+        conn,
+        sku_id=row.id,
+        value=name,
+        connection_id=catalogue.connection_id(conn, connection) if connection else None,
+        scheme="channel_sku",
+    )
+    history.audit(
+        conn,
+        actor=getpass.getuser(),
+        action="add_alias",
+        subject=("sku", row.id),
+        after={"alias": name, "connection": connection},
+        now=now,
+    )
+    streams.request_all(conn, "pull-listings", now)

@@ -108,13 +108,25 @@ def _shipping(store: Store, world: World) -> list[str]:
     ):
         for order in orders:
             name, units = (channel, order["id"]), left.get((channel, order["id"]), Counter())
-            whole = all(units[sku] >= n for sku, n in order["lines"].items())
-            if ought_to_ship(order) and not (whole and order["status"] == told):
-                found.append(f"{name} {order['status']}: {units} of {order['lines']}")
+            if ought_to_ship(order):
+                due = Counter[str](order["lines"]) - _refunded(world, order["id"])
+                whole = all(units[sku] >= n for sku, n in due.items())
+                if not whole or (units and order["status"] != told):
+                    found.append(f"{name} {order['status']}: {units} of {order['lines']}")
             found += _too_many(channel, units, order, held)
             if any(n > order["lines"][sku] for sku, n in order.get("shipped", {}).items()):
                 found.append(f"{name}: {order['shipped']} confirmed")
     return found
+
+
+def _refunded(world: World, order_id: str) -> Counter[str]:
+    """Units the shop paid back: refunded before they left, they shall not leave any more."""
+    order = world.shop.orders.get(int(order_id)) if order_id.isdecimal() else None
+    if order is None:
+        return Counter()
+    first = order.body["line_items"][0]["sku"]
+    lines = [line for refund in order.refunds for line in refund["line_items"]]
+    return Counter({first: sum(abs(line["quantity"]) for line in lines)})
 
 
 def _too_many(name: str, units: Counter[str], order: dict[str, Any], held: set[str]) -> list[str]:

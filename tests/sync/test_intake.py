@@ -239,3 +239,29 @@ def test_a_line_that_the_channel_removed_is_cancelled_and_costs_nothing(bench: B
         assert (kept.channel_sku, kept.line_total) == ("A", 1000)
         assert (removed.qty_ordered, removed.line_total, removed.park_reason) == (0, 0, None)
         assert invariants.check(conn) == []
+
+
+def test_a_refund_while_a_line_was_parked_keeps_its_goods_here(bench: Bench) -> None:
+    refund = {
+        "id": 9,
+        "amount": "10.00",
+        "line_items": [
+            {
+                "id": 1,
+                "quantity": -1,
+                "total": "-10.00",
+                "total_tax": "0.00",
+                "meta_data": [{"key": "_refunded_item_id", "value": "101"}],
+            }
+        ],
+    }
+    take(bench, [woo_order(1, {"LEGACY-1": 3}, refunds=[refund])])
+    with bench.store.write() as conn:
+        conn.execute(
+            t.sku_alias.insert().values(
+                sku_id=bench.skus["B"], scheme="channel_sku", value="LEGACY-1", qty_per=1
+            )
+        )
+        parked.retry(conn, bench.hub, bench.hub.links["shop"])
+        [line] = orders.lines(conn, [1])[1]
+    assert (line.qty_ordered, line.qty_cancelled) == (3, 1)

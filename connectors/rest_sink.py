@@ -1,0 +1,180 @@
+"""Sends one kind of record for a ``rest`` connection, and gives every item its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.base import Outcome
+from connectors.errors import Ambiguous, Rejected
+from connectors.http import ApiClient, Reply, segment
+from connectors.outcomes import in_chunks, settle
+from connectors.rest_pushes import Find, Push
+from connectors.rest_records import id_text
+from connectors.rest_words import filled, parameters, placeholders, reader
+from mappings import Definition
+from mappings import canonical as c
+from mappings.engine import plain
+
+_INCOMPUTABLE = "its result cannot be judged: correct `error`"
+
+
+class Sink:
+    """One push of one connection, as its settings describe it."""
+
+    def __init__(self, name: str, push: Push, api: ApiClient, definition: Definition) -> None:
+        self._name = name
+        self._push = push
+        self._api = api
+        self._definition = definition
+        self._routes = [(reader(route.when), route.path) for route in push.routes]
+        self._judge = _Judge(push)
+        self._lookup = _Lookup(f"find_{name}", push.find, api) if push.find else None
+
+    def send(self, records: Mapping[str, c.Record]) -> list[Outcome]:
+        """Send everything, items with one path together. Keys are the caller's."""
+        outcomes: list[Outcome] = []
+        by_path: dict[str, dict[str, c.Record]] = {}
+        for key, record in records.items():
+            try:
+                by_path.setdefault(self._path(record), {})[key] = record
+            except Rejected as refusal:
+                outcomes.append(Outcome(key, "rejected", code=refusal.code, message=str(refusal)))
+        size = self._push.batch_max
+        chunks = [chunk for group in by_path.values() for chunk in in_chunks(group, size)]
+        return outcomes + settle(chunks, self._call)
+
+    def find(self, reference: str) -> str | None:
+        """The vendor's id of the order with our reference, if there is one."""
+        found = self._lookup.order(reference) if self._lookup else None
+        return self._lookup.id_of(found) if self._lookup and found else None
+
+    def _path(self, record: c.Record) -> str:
+        seen = plain(record)
+        path = next((path for wants, path in self._routes if wants(seen)), self._push.path)
+        values = {name: segment(str(seen[name])) for name in placeholders(path)}
+        return filled(path, values) or path
+
+    def _call(self, records: Mapping[str, c.Record]) -> Sequence[Outcome]:
+        push = self._push
+        sent = {
+            key: self._definition.render(record, push.context) for key, record in records.items()
+        }
+        path = self._path(next(iter(records.values())))
+        try:
+            reply = self._api.request(
+                push.method,
+                path,
+                op=f"push_{self._name}",
+                json=_wrapped(list(sent.values()), push),
+                idempotent=push.repeatable,
+            )
+        except Rejected:
+            adopted = self._adopted(records, sent) if push.idempotency == "reference" else None
+            if adopted is None:
+                raise
+            return [adopted]
+        return self._judge.outcomes(reply, sent)
+
+    def _adopted(
+        self, records: Mapping[str, Any], sent: Mapping[str, dict[str, Any]]
+    ) -> Outcome | None:
+        """What was refused may be there already, under our reference and with the same goods."""
+        ((key, record),) = records.items()
+        found = self._lookup.order(record.reference) if self._lookup else None
+        if found is None or self._lookup is None:
+            return None
+        number = self._lookup.id_of(found)
+        if not self._lookup.same(found, sent[key]):
+            sentence = f"Their order {number} has this reference and other goods."
+            raise Rejected(sentence, "duplicate_reference", 409) from None
+        return Outcome(key, "applied", remote_id=number)
+
+
+class _Judge:
+    """Reads the outcome of every item out of a reply."""
+
+    def __init__(self, push: Push) -> None:
+        self._push = push
+        self._results = reader(push.results)
+        self._result_key = reader(push.result_key)
+        self._item_key = reader(push.item_key or push.result_key)
+        # What cannot be judged must not pass for done.
+        self._error = reader(push.error, _INCOMPUTABLE) if push.error else None
+        self._code = reader(push.error_code) if push.error_code else None
+        self._message = reader(push.error_message) if push.error_message else None
+        self._applied = reader(push.applied_when) if push.applied_when else None
+        self._remote_id = reader(push.remote_id) if push.remote_id else None
+
+    def outcomes(self, reply: Reply, sent: Mapping[str, dict[str, Any]]) -> list[Outcome]:
+        """One outcome per item that the reply speaks of."""
+        if not self._push.results:
+            return [self._outcome(key, reply.json(), reply) for key in sent]
+        rows = self._results(reply.json())
+        if not isinstance(rows, list):
+            raise reply.unclear("answered JSON, but no list of results where `results` points")
+        by_key = {id_text(self._result_key(row)): row for row in rows}
+        named = {key: id_text(self._item_key(item)) for key, item in sent.items()}
+        return [
+            self._outcome(key, by_key[name], reply)
+            for key, name in named.items()
+            if name and name in by_key
+        ]
+
+    def _outcome(self, key: str, result: Any, reply: Reply) -> Outcome:
+        remote_id = id_text(self._remote_id(result)) if self._remote_id else ""
+        error = self._error(result) if self._error else None
+        if error:
+            code = id_text(self._code(result)) if self._code else ""
+            message = id_text(self._message(result)) if self._message else id_text(error)
+            return Outcome(key, "rejected", remote_id, code=code, message=message)
+        if self._applied and not self._applied(result):
+            message = f"Their reply says that it was not done: `{self._push.applied_when}` is not."
+            return Outcome(key, "rejected", remote_id, code="not_applied", message=message)
+        if self._remote_id and not remote_id:
+            raise reply.unclear("answered JSON without an id where `remote_id` points")
+        return Outcome(key, "applied", remote_id)
+
+
+class _Lookup:
+    """Finds the order that carries our reference."""
+
+    def __init__(self, op: str, find: Find, api: ApiClient) -> None:
+        self._op = op
+        self._find = find
+        self._api = api
+        self._rows = reader(find.records)
+        self._reference = reader(find.reference)
+        self._id = reader(find.id)
+        self._same = reader(find.same) if find.same else None
+
+    def order(self, reference: str) -> dict[str, Any] | None:
+        """The order, cancelled or not. Raises ``Ambiguous`` when several carry the reference."""
+        find = self._find
+        path = filled(find.path, {"reference": segment(reference)})
+        query = parameters(find.query, {"reference": reference})
+        reply = self._api.get(str(path), op=self._op, params=query)
+        rows = self._rows(reply.json())
+        if not isinstance(rows, list):
+            raise reply.unclear("answered JSON, but no list of orders where `records` points")
+        found = [row for row in rows if id_text(self._reference(row)) == reference]
+        if not all(self.id_of(row) for row in found):
+            raise reply.unclear("answered an order without an id where `id` points")
+        if len(found) > 1:
+            ids = ", ".join(self.id_of(row) for row in found)
+            raise Ambiguous(f"Their orders {ids} all have the reference {reference}: keep one.")
+        return found[0] if found else None
+
+    def id_of(self, order: Mapping[str, Any]) -> str:
+        return id_text(self._id(order))
+
+    def same(self, found: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+        """Whether both hold the same goods, as far as the settings say how to tell."""
+        return self._same is None or self._same(found) == self._same(sent)
+
+
+def _wrapped(items: list[dict[str, Any]], push: Push) -> Any:
+    body: Any = items if push.batch_max > 1 else items[0]
+    for name in reversed(push.wrap.split(".")) if push.wrap else ():
+        body = {name: body}
+    return body
