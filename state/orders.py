@@ -324,13 +324,3 @@ def held_orders(conn: Connection) -> list[Row[Any]]:
         .order_by(t.hold.c.id)
     )
     return list(conn.execute(query))
-
-
-def count_by_state(conn: Connection) -> list[Row[Any]]:
-    order = t.sales_order
-    query = (
-        select(t.connection.c.name, order.c.intake_state, func.count())
-        .join(t.connection, t.connection.c.id == order.c.connection_id)
-        .group_by(t.connection.c.name, order.c.intake_state)
-    )
-    return list(conn.execute(query))
