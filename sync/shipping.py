@@ -55,6 +55,10 @@ def _take_page(
         fresh.append(reading.received)
         if reading.record is None:
             run.count("parked")
+        elif fulfilment.by_reference(conn, reading.record.reference) is None:
+            # Work that others gave the location, or a reference that somebody mistyped.
+            reading.received.state = "ignored"
+            run.count("not_ours")
         else:
             run.count(reading.record.state)
             wake |= record(conn, hub, reading.record, now)

@@ -87,11 +87,13 @@ class WarehouseConnector:
             "push_fulfilment_orders": Push(1, "reference"),
             "cancel_fulfilment_orders": Push(1, "natural"),
         },
+        definitions={"shipments": "csvdrop.shipments"},
     )
     config_model = Config
 
     def __init__(self) -> None:
         self.taken: dict[str, c.FulfilmentRequest] = {}
+        self.shipments: list[dict[str, Any]] = []
         self.cancelled: list[str] = []
         self.answers: list[Any] = []
         self.refuse_cancel = False
@@ -112,6 +114,9 @@ class WarehouseConnector:
                 return [Outcome(key, **answer) for key in requests]
         self.taken.update({r.reference: r for r in requests.values()})
         return [Outcome(k, "applied", remote_id=f"R-{r.reference}") for k, r in requests.items()]
+
+    def pull_shipments(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
+        yield Page([RawRecord(str(row["shipment_key"]), row) for row in self.shipments], {"n": 1})
 
     def find_fulfilment_order(self, reference: str) -> str | None:
         return f"R-{reference}" if reference in self.taken else None

@@ -1,0 +1,80 @@
+"""What a location reports: applied once, kept always, and told apart from other people's work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from state import tables as t
+from sync import allocation, drain, intake, invariants, shipping
+from tests.sync.conftest import Bench, woo_order
+
+
+def reported(reference: str, key: str, tracking: str, sku: str, quantity: str) -> dict[str, Any]:
+    return {
+        "shipment_key": key,
+        "shipment": {"reference": reference, "shipped_at": "2026-11-02T09:00:00Z"},
+        "file": {"modified_at": "2026-11-02T09:00:00Z", "timezone": "UTC"},
+        "packages": [
+            {"tracking_number": tracking, "lines": [{"sku": sku, "quantity": quantity}]},
+        ],
+    }
+
+
+def handed_over(bench: Bench) -> str:
+    """Two of B at the 3PL; returns our reference."""
+    bench.put("B", "jersey", 5)
+    bench.shop.pages = [[woo_order(1, {"B": 2})]]
+    bench.run(intake.pull_orders, "shop")
+    bench.run(allocation.allocate)
+    bench.run(drain.push, "bob")
+    [reference] = bench.warehouse.taken
+    return str(reference)
+
+
+def states(bench: Bench) -> list[str]:
+    with bench.store.read() as conn:
+        assert invariants.check(conn) == []
+        return list(conn.scalars(select(t.inbox.c.state).where(t.inbox.c.topic == "shipments")))
+
+
+def test_a_shipment_is_applied_once_however_often_it_is_reported(bench: Bench) -> None:
+    reference = handed_over(bench)
+    bench.warehouse.shipments = [reported(reference, "s1", "1Z1", "B", "2")]
+    assert bench.run(shipping.pull_shipments, "bob").counts["shipped"] == 1
+    again = bench.run(shipping.pull_shipments, "bob")
+    assert again.counts["unchanged"] == 1
+    bench.run(drain.push, "shop")
+    assert [notice.tracking_number for notice in bench.shop.notices] == ["1Z1"]
+    assert states(bench) == ["mapped"]
+
+
+def test_a_reference_that_is_not_ours_is_kept_counted_and_changes_nothing(bench: Bench) -> None:
+    handed_over(bench)
+    bench.warehouse.shipments = [reported("SOMEBODY-ELSE", "s9", "1Z9", "B", "2")]
+    assert bench.run(shipping.pull_shipments, "bob").counts["not_ours"] == 1
+    assert states(bench) == ["ignored"]
+
+
+def test_a_tracking_number_that_comes_later_is_told_then(bench: Bench) -> None:
+    reference = handed_over(bench)
+    bench.warehouse.shipments = [reported(reference, "s1", "", "B", "2")]
+    bench.run(shipping.pull_shipments, "bob")
+    bench.run(drain.push, "shop")
+    assert bench.shop.notices == []
+    bench.warehouse.shipments = [reported(reference, "s1", "1Z1", "B", "2")]
+    bench.run(shipping.pull_shipments, "bob")
+    bench.run(drain.push, "shop")
+    assert [notice.tracking_number for notice in bench.shop.notices] == ["1Z1"]
+    assert bench.shop.notices[0].complete
+    assert states(bench) == ["mapped", "mapped"]
+
+
+def test_a_report_that_cannot_be_read_is_parked_and_the_rest_goes_on(bench: Bench) -> None:
+    reference = handed_over(bench)
+    broken = reported(reference, "s0", "1Z0", "B", "many")
+    bench.warehouse.shipments = [broken, reported(reference, "s1", "1Z1", "B", "2")]
+    counts = bench.run(shipping.pull_shipments, "bob").counts
+    assert (counts["parked"], counts["shipped"]) == (1, 1)
+    assert sorted(states(bench)) == ["mapped", "parked"]
