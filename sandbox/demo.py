@@ -72,7 +72,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("demo"))
     parser.add_argument("--orders-per-channel", type=int, default=60)
-    parser.add_argument("--hours", type=float, default=10.0, help="length of the day of trade")
+    parser.add_argument("--hours", type=float, default=8.0, help="length of the day of trade")
     parser.add_argument("--speed", type=float, default=1500.0, help="sandbox seconds per second")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--keep", action="store_true", help="leave everything running afterwards")
