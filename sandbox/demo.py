@@ -128,6 +128,9 @@ def _daemon(demo: Demo) -> Iterator[subprocess.Popen[bytes]]:
         [*_command(), "--config", str(demo.folder / "settings.toml"), "run"],
         stdout=log,
         stderr=subprocess.STDOUT,
+        # Ctrl-C at the terminal is for the demo: a daemon that got it too would take the demo's
+        # SIGTERM for the second signal, which ends it at once.
+        start_new_session=True,
     )
     try:
         yield process
@@ -208,4 +211,9 @@ def _finish(demo: Demo) -> bool:
 
 if __name__ == "__main__":
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    sys.exit(main())
+    # Being told to end is like Ctrl-C: the daemon must not be left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Stopped before the end.")

@@ -134,6 +134,12 @@ def _major(minor: int, currency: str) -> Decimal:
 
 def _calls(sandbox: Sandbox, facts: Facts) -> Table:
     table = _table("Calls", "connection", "made", "least possible", "efficiency")
+    # What the ratio does not measure is said beside it: it is a check on batching and repeats.
+    table.caption = (
+        "least: one per scheduled look and full batches of what was due at once; "
+        "listing pages, refunds, tokens and tracking as made"
+    )
+    table.caption_justify = "left"
     least = least_calls(facts.store)
     made = Counter(call.vendor for call in sandbox.calls.entries)
     for name, vendors in VENDORS.items():
