@@ -39,7 +39,7 @@ class ListingSearch:
             for items in self._within_reach(start):
                 listed += len(items)
                 last = _created(items) or last
-                yield Page([RawRecord(item["sku"], item) for item in items], {})
+                yield Page([RawRecord.of(item["sku"], item) for item in items], {})
             if listed < REACH:
                 return
             if last == start:

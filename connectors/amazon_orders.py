@@ -50,7 +50,7 @@ class OrderSearch:
             walk = walk.reached(body.get("lastUpdatedBefore"), self._clock.now())
             token = (body.get("pagination") or {}).get("nextToken")
             walk = walk.turned(guard.follow(token, len(orders)), self._clock.now())
-            yield Page([RawRecord(order["orderId"], order) for order in orders], walk.cursor())
+            yield Page([RawRecord.of(order["orderId"], order) for order in orders], walk.cursor())
             if walk.token is None:
                 return
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from mappings import canonical as c
+
+_encoder = msgspec.json.Encoder(order="deterministic")
 
 Cursor = dict[str, Any]
 """A connector's own, JSON-able note of how far it has read. Opaque to everyone else."""
@@ -46,10 +49,22 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """One record as it came. ``body`` is the decoded JSON object (or row) with every field kept."""
+    """One record as it came: ``text`` is a JSON object with every field kept.
+
+    A vendor's own bytes where it sends JSON, so that nobody decodes what has not changed.
+    """
 
     external_id: str
-    body: Mapping[str, Any]
+    text: bytes
+
+    @classmethod
+    def of(cls, external_id: str, body: Mapping[str, Any]) -> Self:
+        """A record that we put together; the same content always gives the same text."""
+        return cls(external_id, _encoder.encode(body))
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return dict(msgspec.json.decode(self.text))
 
 
 @dataclass(frozen=True, slots=True)

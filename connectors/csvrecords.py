@@ -41,7 +41,9 @@ class Stream:
             key = self.key(row) or f"{context['file']['key'][:12]}, row {number}"
             groups.setdefault(key, []).append(row)
         bodies = self.bodies(groups)
-        return [RawRecord(external_id, {**body, **context}) for external_id, body in bodies.items()]
+        return [
+            RawRecord.of(external_id, {**body, **context}) for external_id, body in bodies.items()
+        ]
 
 
 def _orders(groups: Groups) -> dict[str, dict[str, Any]]:

@@ -54,13 +54,13 @@ class Records:
         for attached in self._attached:
             row = attached.added(key, row)
         if self._split is None:
-            yield RawRecord(key, row)
+            yield RawRecord.of(key, row)
             return
         for part in _parts(self._split, row):
             part_id = id_text(self._read_part_id(part))
             if not part_id:
                 raise Retryable(f"{self._name}: a row of record {key} has no id where `id` points")
-            yield RawRecord(part_id, part)
+            yield RawRecord.of(part_id, part)
 
     def _moment(self, key: str, value: Any) -> datetime:
         try:

@@ -70,7 +70,7 @@ def stock_levels(api: ApiClient, center: int | None, location_code: str) -> Iter
         # The address may name any host; only its query is of use.
         params |= dict(httpx.URL(following or "").params)
         records = [
-            RawRecord(
+            RawRecord.of(
                 str(level["inventory_id"]),
                 {
                     "level": level,
@@ -103,4 +103,4 @@ def _shipments(order: Mapping[str, Any]) -> Iterator[RawRecord]:
     bare = {name: value for name, value in order.items() if name != "shipments"}
     for shipment in order.get("shipments") or [None]:
         number = shipment["id"] if shipment else order["id"]
-        yield RawRecord(str(number), {"order": bare, "shipment": shipment})
+        yield RawRecord.of(str(number), {"order": bare, "shipment": shipment})

@@ -124,7 +124,7 @@ class WooCommerce:
                 if product.get("type") == "variable":
                     records += self._variations(product)
                 else:
-                    records.append(RawRecord(str(product["id"]), product))
+                    records.append(RawRecord.of(str(product["id"]), product))
             yield Page(records, {})
 
     def push_stock(self, updates: Mapping[str, c.StockUpdate]) -> Sequence[Outcome]:
@@ -166,14 +166,14 @@ class WooCommerce:
             if missing:
                 raise Retryable(f"order {order['id']}: its refunds {missing} could not be read")
             order = {**order, "refunds": refunds}
-        return RawRecord(str(order["id"]), order)
+        return RawRecord.of(str(order["id"]), order)
 
     def _variations(self, product: Mapping[str, Any]) -> Iterator[RawRecord]:
         parent = {name: product.get(name) for name in ("id", "name", "sku", "status")}
         path = f"/products/{segment(str(product['id']))}/variations"
         for rows in self._pages(path, "listVariations"):
             for row in rows:
-                yield RawRecord(str(row["id"]), {**row, "parent": parent})
+                yield RawRecord.of(str(row["id"]), {**row, "parent": parent})
 
     def _set_stock(self, updates: Mapping[str, c.StockUpdate]) -> list[Outcome]:
         path = _batch_path(next(iter(updates.values())))

@@ -43,11 +43,13 @@ class Definition:
     compiled: Compiled
     code: Source
 
-    def apply(self, payload: Mapping[str, Any]) -> Mapped:
-        """Turn a vendor's payload into the canonical record.
+    def apply(self, payload: Mapping[str, Any] | bytes) -> Mapped:
+        """Turn a vendor's payload, decoded or as JSON, into the canonical record.
 
         Raises ``MappingError`` with every problem of the payload, those of spared items included.
         """
+        if isinstance(payload, bytes):
+            payload = msgspec.json.decode(payload)
         if not isinstance(payload, Mapping):
             found = Problem("", "", shown(payload), "the payload is not an object", self.file)
             raise MappingError(self.name, [found])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,6 @@ from state.batches import chunked, insert_rows
 from state.ids import take_ids
 
 _compressor = zstandard.ZstdCompressor(level=3)
-_encoder = msgspec.json.Encoder(order="deterministic")
 
 State = str
 """mapped, parked, stale, ignored."""
@@ -25,7 +24,7 @@ State = str
 
 @dataclass(slots=True)
 class Received:
-    """One payload on its way into the inbox. ``body`` is its JSON text with sorted keys."""
+    """One payload on its way into the inbox. ``body`` is its JSON text as it came."""
 
     external_id: str
     body: bytes
@@ -35,8 +34,7 @@ class Received:
     mapping_version: str = ""
 
 
-def received(external_id: str, payload: Mapping[str, Any]) -> Received:
-    body = _encoder.encode(payload)
+def received(external_id: str, body: bytes) -> Received:
     return Received(external_id, body, hashlib.sha256(body).digest())
 
 
@@ -84,10 +82,14 @@ def add(
     return ids
 
 
+def text(row: Row[Any]) -> bytes:
+    """The payload of an inbox row as JSON, as the vendor sent it."""
+    return zstandard.ZstdDecompressor().decompress(row.body)
+
+
 def payload(row: Row[Any]) -> dict[str, Any]:
-    """The payload of an inbox row, as the vendor sent it."""
-    decoded = msgspec.json.decode(zstandard.ZstdDecompressor().decompress(row.body))
-    return dict(decoded)
+    """The payload of an inbox row, decoded."""
+    return dict(msgspec.json.decode(text(row)))
 
 
 def parked(

@@ -85,12 +85,12 @@ def compare(
         with store.read() as conn:
             page, after = inbox.newest(conn, link.id, topic, since=since, after=after, limit=PAGE)
         for row in page:
-            payload = inbox.payload(row)
+            payload = inbox.text(row)
             _note(into, row.external_id, _mapped(in_force, payload), _mapped(proposed, payload))
         progress(len(page))
 
 
-def _mapped(definition: Definition, payload: dict[str, Any]) -> Mapped | MappingError:
+def _mapped(definition: Definition, payload: bytes) -> Mapped | MappingError:
     try:
         return definition.apply(payload)
     except MappingError as error:

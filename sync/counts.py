@@ -32,7 +32,7 @@ def pull_stock(hub: Hub, run: Run) -> None:
     cursor = run.cursor
     for page in connector.pull_stock(run.cursor):
         report(run, page.findings)
-        readings += [read(definition, raw.external_id, raw.body) for raw in page.records]
+        readings += [read(definition, raw.external_id, raw.text) for raw in page.records]
         cursor = page.cursor or cursor
     counts: list[c.StockCount] = [r.record for r in readings if r.record is not None]
     with run.commit() as conn:

@@ -67,15 +67,15 @@ def order_definition(hub: Hub, link: Link) -> Definition:
 
 def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Reading]:
     """Map what is new on a page; no transaction is open while the mapping runs."""
-    hashed = [(inbox.received(r.external_id, r.body), r.body) for r in records]
+    hashed = [inbox.received(record.external_id, record.text) for record in records]
     with hub.store.read() as conn:
-        seen = inbox.known(conn, link.id, TOPIC, [item.external_id for item, _ in hashed])
+        seen = inbox.known(conn, link.id, TOPIC, [item.external_id for item in hashed])
     arrivals = []
-    for item, body in hashed:
+    for item in hashed:
         mark = (item.external_id, item.sha256)
         if mark not in seen:
             seen.add(mark)
-            arrivals.append(read_received(order_definition(hub, link), item, body))
+            arrivals.append(read_received(order_definition(hub, link), item))
     return arrivals
 
 

@@ -20,7 +20,7 @@ def pull_listings(hub: Hub, run: Run) -> None:
         raise TypeError(f"{connector.info.name} does not pull listings")
     definition = hub.definitions[connector.info.definitions[TOPIC]]
     for page in connector.pull_listings():
-        readings = [read(definition, raw.external_id, raw.body) for raw in page.records]
+        readings = [read(definition, raw.external_id, raw.text) for raw in page.records]
         mapped: list[c.Listing] = [r.record for r in readings if r.record is not None]
         now = hub.clock.now()
         with run.commit() as conn:

@@ -174,7 +174,7 @@ def _again(
     wake: set[str],
 ) -> bool:
     definition = hub.definitions[link.connector.info.definitions[topic]]
-    reading = read(definition, row.external_id, inbox.payload(row))
+    reading = read(definition, row.external_id, inbox.text(row))
     if reading.record is None:
         item = reading.received
         inbox.amend_problems(conn, row.id, item.problems, item.mapping_version)

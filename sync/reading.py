@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -28,15 +28,15 @@ class Reading:
     raw_id: int = 0
 
 
-def read(definition: Definition, external_id: str, body: Mapping[str, Any]) -> Reading:
-    return read_received(definition, inbox.received(external_id, body), body)
+def read(definition: Definition, external_id: str, text: bytes) -> Reading:
+    return read_received(definition, inbox.received(external_id, text))
 
 
-def read_received(definition: Definition, item: inbox.Received, body: Mapping[str, Any]) -> Reading:
+def read_received(definition: Definition, item: inbox.Received) -> Reading:
     """As ``read``, for a payload that has been hashed already."""
     item.mapping_version = f"{definition.name}/{definition.version}"
     try:
-        mapped = definition.apply(body)
+        mapped = definition.apply(item.body)
     except MappingError as error:
         item.state = "parked"
         item.problems = described(error)

@@ -100,7 +100,7 @@ class Replay:
                     parked_only=True,
                 )
             for row in page:
-                reading = read(definition, row.external_id, inbox.payload(row))
+                reading = read(definition, row.external_id, inbox.text(row))
                 reading.raw_id = row.id
                 yield self._unpark(row, reading)
 
@@ -153,7 +153,7 @@ class Replay:
                 after = row.id
                 if row.external_id in unparked:
                     continue
-                reading = read(definition, row.external_id, inbox.payload(row))
+                reading = read(definition, row.external_id, inbox.text(row))
                 reading.raw_id = row.raw_id
                 refused = _refused(row, reading)
                 fields = () if refused else self._fields(row, reading, held[row.id], row.id in ever)

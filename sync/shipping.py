@@ -30,7 +30,7 @@ def pull_shipments(hub: Hub, run: Run) -> None:
     definition = hub.definitions[connector.info.definitions[TOPIC]]
     for page in connector.pull_shipments(run.cursor, run.since or link.since):
         report(run, page.findings)
-        readings = [read(definition, raw.external_id, raw.body) for raw in page.records]
+        readings = [read(definition, raw.external_id, raw.text) for raw in page.records]
         with run.commit() as conn:
             for key in _take_page(conn, hub, run, link.id, readings):
                 run.request(conn, key)

@@ -92,7 +92,7 @@ def woo_pages(specs: Path) -> dict[str, list[RawRecord]]:
     pages: dict[str, list[RawRecord]] = {}
     for file in sorted(files):
         for order in woo_orders_in(json.loads(file.read_text(encoding="utf-8"))):
-            record, name = RawRecord(str(order["id"]), order), file.name
+            record, name = RawRecord.of(str(order["id"]), order), file.name
             while not _fits(pages.setdefault(name, []), record):
                 name += "+"
             pages[name].append(record)
@@ -190,7 +190,7 @@ _DIFFERS = t.sales_order.c.total_variance != 0
 
 def test_every_official_amazon_order_is_an_order(specs: Path, store: Store, hub: Hub) -> None:
     payloads = amazon_orders(specs)
-    page = [RawRecord(order_id, body) for order_id, body in payloads.items()]
+    page = [RawRecord.of(order_id, body) for order_id, body in payloads.items()]
     link = channel(hub, "amazon", Amazon)
     assert take(hub, link, page) == (8, {"closed": 4, "accepted": 3, "ignored": 1})
     assert_nothing_lost(store, link, payloads)

@@ -57,7 +57,7 @@ class Commands:
     def take(self, *payloads: dict[str, Any]) -> None:
         with opened(self.settings) as installation:
             hub, link = installation.hub, installation.hub.links["shop-eu"]
-            records = [RawRecord(str(payload["id"]), payload) for payload in payloads]
+            records = [RawRecord.of(str(payload["id"]), payload) for payload in payloads]
             arrivals = intake.read_page(hub, link, records)
             with hub.store.write() as conn:
                 catalogue.upsert_sku(conn, code="A", title="Thing A", gtin="", weight_g=1)

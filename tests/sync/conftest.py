@@ -51,10 +51,10 @@ class ShopConnector:
     def pull_orders(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
         done = (cursor or {"n": 0})["n"]
         for number, page in enumerate(self.pages[done:], start=done + 1):
-            yield Page([RawRecord(str(o["id"]), o) for o in page], {"n": number})
+            yield Page([RawRecord.of(str(o["id"]), o) for o in page], {"n": number})
 
     def pull_listings(self) -> Iterator[Page]:
-        yield Page([RawRecord(str(row["id"]), row) for row in self.listings], {})
+        yield Page([RawRecord.of(str(row["id"]), row) for row in self.listings], {})
 
     def _answer(self, keys: Sequence[str]) -> list[Outcome]:
         if self.answers:
@@ -116,7 +116,9 @@ class WarehouseConnector:
         return [Outcome(k, "applied", remote_id=f"R-{r.reference}") for k, r in requests.items()]
 
     def pull_shipments(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
-        yield Page([RawRecord(str(row["shipment_key"]), row) for row in self.shipments], {"n": 1})
+        yield Page(
+            [RawRecord.of(str(row["shipment_key"]), row) for row in self.shipments], {"n": 1}
+        )
 
     def find_fulfilment_order(self, reference: str) -> str | None:
         return f"R-{reference}" if reference in self.taken else None
