@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
+import msgspec
+
 from connectors.base import Clock, Cursor, Page, RawRecord
 from connectors.errors import Rejected
 from connectors.http import ApiClient, Reply
@@ -32,6 +34,27 @@ _DATA = (
 )
 
 
+class _Pagination(msgspec.Struct, rename="camel"):
+    next_token: str | None = None
+
+
+class _Found(msgspec.Struct, rename="camel"):
+    """A page of the search, its orders as their texts."""
+
+    orders: list[msgspec.Raw]
+    last_updated_before: str | None = None
+    pagination: _Pagination | None = None
+
+
+class _Order(msgspec.Struct, rename="camel"):
+    """What the connector itself looks at in an order."""
+
+    order_id: str
+
+
+_read_order = msgspec.json.Decoder(_Order).decode
+
+
 class OrderSearch:
     """``searchOrders`` over the marketplaces of one account."""
 
@@ -46,11 +69,12 @@ class OrderSearch:
         guard = TokenGuard("orders")
         while True:
             reply, walk = self._search(walk)
-            orders, body = reply.rows("orders", having="orderId"), reply.object()
-            walk = walk.reached(body.get("lastUpdatedBefore"), self._clock.now())
-            token = (body.get("pagination") or {}).get("nextToken")
-            walk = walk.turned(guard.follow(token, len(orders)), self._clock.now())
-            yield Page([RawRecord.of(order["orderId"], order) for order in orders], walk.cursor())
+            found: _Found = reply.json()
+            records = [_record(reply, bytes(order)) for order in found.orders]
+            walk = walk.reached(found.last_updated_before, self._clock.now())
+            token = found.pagination.next_token if found.pagination else None
+            walk = walk.turned(guard.follow(token, len(records)), self._clock.now())
+            yield Page(records, walk.cursor())
             if walk.token is None:
                 return
 
@@ -63,7 +87,8 @@ class OrderSearch:
             "paginationToken": walk.token,
         }
         try:
-            reply = self._api.get("/orders/2026-01-01/orders", op="searchOrders", params=params)
+            path, op = "/orders/2026-01-01/orders", "searchOrders"
+            reply = self._api.get(path, op=op, params=params, shape=_Found)
         except Rejected:
             if not walk.resumed:
                 raise
@@ -110,6 +135,13 @@ class _Walk:
             return {"v": 1, "watermark": _text(max(moments))}
         names = ("watermark", "after", "until", "token", "token_at")
         return {"v": 1, **{name: getattr(self, name) for name in names}}
+
+
+def _record(reply: Reply, text: bytes) -> RawRecord:
+    try:
+        return RawRecord(_read_order(text).order_id, text)
+    except msgspec.DecodeError as error:
+        raise reply.unclear(f"listed an order that is none ({error})") from None
 
 
 def _text(moment: datetime) -> str:

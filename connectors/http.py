@@ -162,12 +162,15 @@ class ApiClient:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         idempotent: bool = False,
+        shape: Any = Any,
     ) -> Reply:
         """Call ``path`` below the base URL; ``op`` names the operation for limits and counts.
 
         Values from records enter ``path`` through ``segment``; a null parameter is left out.
         ``json`` may hold ``Decimal`` (a JSON number) and ``datetime`` (RFC 3339).
         ``idempotent``: the write sets absolute values, so it is repeated like a read.
+        ``shape``: the type that the reply is decoded as; a listing whose records are
+        ``msgspec.Raw`` is only cut into their texts.
         Raises an error of ``connectors.errors``, each with a sentence for the operator.
         """
         given = dict(headers or {})
@@ -176,7 +179,7 @@ class ApiClient:
             given["Content-Type"] = "application/json"
         harmless = idempotent or method in ("GET", "HEAD")
         url = self._base.join(path)
-        return self._call(Ask(method, url, op, harmless, params, content, given))
+        return self._call(Ask(method, url, op, harmless, params, content, given, shape=shape))
 
     def download(self, url: str, *, op: str) -> Reply:
         """Fetch a document the vendor points to (presigned), without our credentials."""

@@ -93,7 +93,7 @@ class Judge:
         bodyless = not answer.content and answer.status in (202, 204, 205)
         if not ask.foreign and not bodyless:
             try:
-                value = read_json(answer.content, answer.headers.get("content-type", ""))
+                value = read_json(answer.content, answer.headers.get("content-type", ""), ask.shape)
             except Unreadable as problem:
                 raise unclear(str(problem)) from None
         return Reply(answer.status, answer.headers, answer.content, value, unclear)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import httpx
@@ -65,8 +66,8 @@ class Unreadable(ValueError):
     """A body that is not the JSON it should be; the message says what it is instead."""
 
 
-def read_json(content: bytes, content_type: str) -> Any:
-    """Decode a JSON body; raises ``Unreadable``. An empty body is unreadable too.
+def read_json(content: bytes, content_type: str, shape: Any = Any) -> Any:
+    """Decode a JSON body as ``shape``; raises ``Unreadable``. An empty body is unreadable too.
 
     A byte order mark in front is taken off: PHP shops emit it when a plugin file is saved so.
     """
@@ -79,9 +80,16 @@ def read_json(content: bytes, content_type: str) -> Any:
             "open the address in a browser to see it"
         )
     try:
-        return msgspec.json.decode(body)
+        return _decoder(shape).decode(body)
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"answered JSON, but not what is expected here ({error})") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Unreadable("answered with broken or cut off JSON") from None
+
+
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -48,6 +49,8 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
     foreign: bool = False
     """To a document host, where our credentials must not go and whose replies are not JSON."""
+    shape: Any = Any
+    """The type that msgspec decodes the reply's JSON as."""
 
 
 @dataclass(frozen=True, slots=True)

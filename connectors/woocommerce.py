@@ -49,6 +49,19 @@ class WooConfig(Config):
     """Meta key of the tracking plugin (Shipment Tracking and Advanced Shipment Tracking)."""
 
 
+class _Named(msgspec.Struct):
+    id: int | str
+
+
+class _Order(_Named):
+    """What the connector itself looks at in an order."""
+
+    refunds: list[_Named] | None = None
+
+
+_read_order = msgspec.json.Decoder(_Order).decode
+
+
 class WooCommerce:
     config_model: type[Config] = WooConfig
     info = Info(
@@ -110,10 +123,12 @@ class WooCommerce:
         window = Window.opened(cursor, since, self._clock.now())
         walk = NumberedPages("orders", size=PER_PAGE, page=window.page, total=window.total)
         while not walk.done:
-            reply = self._list("/orders", "listOrders", walk.page, window.params())
-            orders, total = _rows(reply)
-            if walk.take([str(order["id"]) for order in orders], total):
-                records = [self._record(order) for order in orders]
+            reply = self._list(
+                "/orders", "listOrders", walk.page, window.params(), list[msgspec.Raw]
+            )
+            orders, total = _orders(reply), _total(reply)
+            if walk.take([str(order.id) for order, _ in orders], total):
+                records = [self._record(order, text) for order, text in orders]
                 yield Page(records, window.cursor(walk), total)
 
     def pull_listings(self) -> Iterator[Page]:
@@ -146,27 +161,29 @@ class WooCommerce:
         outcomes = settle(in_chunks(orders, PER_PAGE), self._set_tracking)
         return [replace(outcome, key=key) for outcome in outcomes for key in keys[outcome.key]]
 
-    def _list(self, path: str, op: str, page: int, more: Mapping[str, str]) -> Reply:
+    def _list(
+        self, path: str, op: str, page: int, more: Mapping[str, str], shape: Any = Any
+    ) -> Reply:
         paging: dict[str, str | int] = {"orderby": "id", "order": "asc", "per_page": PER_PAGE}
-        return self._api.get(path, op=op, params={**more, **paging, "page": page})
+        return self._api.get(path, op=op, params={**more, **paging, "page": page}, shape=shape)
 
     def _pages(self, path: str, op: str) -> Iterator[list[dict[str, Any]]]:
         walk = NumberedPages(path, size=PER_PAGE)
         while not walk.done:
-            rows, total = _rows(self._list(path, op, walk.page, {}))
-            if walk.take([str(row["id"]) for row in rows], total):
+            reply = self._list(path, op, walk.page, {})
+            rows = reply.rows(having="id")
+            if walk.take([str(row["id"]) for row in rows], _total(reply)):
                 yield rows
 
-    def _record(self, order: dict[str, Any]) -> RawRecord:
-        listed = order.get("refunds") or []
-        if listed:
-            path = f"/orders/{segment(str(order['id']))}/refunds"
-            refunds = self._api.get(path, op="listRefunds", params={"per_page": PER_PAGE}).rows()
-            missing = {entry["id"] for entry in listed} - {entry.get("id") for entry in refunds}
-            if missing:
-                raise Retryable(f"order {order['id']}: its refunds {missing} could not be read")
-            order = {**order, "refunds": refunds}
-        return RawRecord.of(str(order["id"]), order)
+    def _record(self, order: _Order, text: bytes) -> RawRecord:
+        if not order.refunds:
+            return RawRecord(str(order.id), text)
+        path = f"/orders/{segment(str(order.id))}/refunds"
+        refunds = self._api.get(path, op="listRefunds", params={"per_page": PER_PAGE}).rows()
+        missing = {entry.id for entry in order.refunds} - {entry.get("id") for entry in refunds}
+        if missing:
+            raise Retryable(f"order {order.id}: its refunds {missing} could not be read")
+        return RawRecord.of(str(order.id), {**msgspec.json.decode(text), "refunds": refunds})
 
     def _variations(self, product: Mapping[str, Any]) -> Iterator[RawRecord]:
         parent = {name: product.get(name) for name in ("id", "name", "sku", "status")}
@@ -192,15 +209,24 @@ class WooCommerce:
         return {row["id"]: row for row in reply.rows("update", having="id")}
 
 
-def _rows(reply: Reply) -> tuple[list[dict[str, Any]], int]:
-    """The rows of a listing and the total it claims."""
-    rows, total = reply.rows(having="id"), reply.headers.get("x-wp-total", "")
+def _orders(reply: Reply) -> list[tuple[_Order, bytes]]:
+    """The orders of a page, each with its own text."""
+    texts = [bytes(raw) for raw in reply.json()]
+    try:
+        return [(_read_order(text), text) for text in texts]
+    except msgspec.DecodeError as error:
+        raise reply.unclear(f"listed an order that is none ({error})") from None
+
+
+def _total(reply: Reply) -> int:
+    """How many rows the listing claims to have."""
+    total = reply.headers.get("x-wp-total", "")
     if not total.isdecimal():
         raise ConfigProblem(
             "The shop's reply lacks the header X-WP-Total: without it lost records go unnoticed. "
             "Let the cache or proxy in front of the shop pass the headers of /wp-json on."
         )
-    return rows, int(total)
+    return int(total)
 
 
 def _batch_path(update: c.StockUpdate) -> str:

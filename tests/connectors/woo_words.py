@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,14 @@ Shop = Callable[..., WooCommerce]
 
 def pulled(connector: WooCommerce, cursor: dict[str, Any] | None = None) -> list[Page]:
     return list(connector.pull_orders(cursor, SINCE))
+
+
+def contents(pages: Iterable[Page]) -> list[Any]:
+    """What pages say, however their records are written down."""
+    return [
+        ([(one.external_id, one.body) for one in page.records], page.cursor, page.total)
+        for page in pages
+    ]
 
 
 def ids(pages: list[Page]) -> list[str]:
