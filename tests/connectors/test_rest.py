@@ -218,7 +218,7 @@ def test_stock_is_written_as_by_the_coded_connector(
     assert {outcome.status for outcome in own} == {"applied"}
     assert {number: product.stock for number, product in shop.products.items()} == written
     ours = [(request.url.path, json.loads(request.content)) for request in recorder.requests]
-    assert contents(ours) == contents(theirs)
+    assert ours == theirs
 
 
 def test_a_refused_item_does_not_hold_up_the_batch(
