@@ -1,7 +1,8 @@
 """What a store holds, as one checksum per table, so that two ways to fill it can be compared.
 
 Left out: when things were taken in, and which mapping did it (the floor has none), and the tables
-of the engine (streams, runs, rate limits), which are Crossdock's own way of working.
+of the engine (streams, runs, rate limits), which are Crossdock's own way of working. A payload is
+compared by what it says: the floor writes down anew what Crossdock keeps as it came.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import hashlib
 import json
 from typing import Any
 
+import orjson
+import zstandard
 from sqlalchemy import Table, select
 
 from state.store import Store
 from state.tables import metadata
 
 OF_THE_ENGINE = frozenset({"stream", "run", "rate_bucket", "connection"})
-OF_THE_TAKING = frozenset({"received_at", "recorded_at", "mapping_version"})
+OF_THE_TAKING = frozenset({"received_at", "recorded_at", "mapping_version", "sha256"})
 REFERRED_BY_NONE = frozenset({"tax_line", "payment", "refund_line", "order_event"})
 """Their ids say only in which order a page was written."""
 
@@ -31,13 +34,20 @@ def digests(url: str) -> dict[str, str]:
             if table.name not in OF_THE_ENGINE:
                 rows, checksum = 0, 0
                 for row in conn.execution_options(yield_per=1_000).execute(select(*_told(table))):
-                    digest = hashlib.sha256(repr(tuple(row)).encode()).digest()
+                    told = tuple(map(_content, row))
+                    digest = hashlib.sha256(repr(told).encode()).digest()
                     checksum ^= int.from_bytes(digest[:8])
                     rows += 1
                 if rows:
                     found[table.name] = f"{rows} rows {checksum:016x}"
     store.close()
     return found
+
+
+def _content(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return orjson.dumps(orjson.loads(zstandard.decompress(value)), option=orjson.OPT_SORT_KEYS)
+    return value
 
 
 def _told(table: Table) -> list[Any]:

@@ -38,7 +38,7 @@ def pull(database: Any, placeholder: str, shop: str) -> int:
     with httpx.Client(base_url=f"{shop}/wp-json/wc/v3", auth=("ck", "cs")) as http:
         for orders in _pages(http):
             for order in orders:
-                body = orjson.dumps(order, option=orjson.OPT_SORT_KEYS)
+                body = orjson.dumps(order)
                 pick.add(order, hashlib.sha256(body).digest(), _compress(body))
             cursor.execute("BEGIN")
             for table, rows in pick.taken().items():

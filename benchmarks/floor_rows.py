@@ -82,7 +82,7 @@ class Pick:
         return rows
 
     def add(self, order: Json, sha256: bytes, body: bytes) -> None:
-        """``body``: the JSON text with sorted keys, compressed."""
+        """``body``: the JSON text, compressed."""
         self.orders += 1
         key, rows = self.orders, self._rows
         digits = _DIGITS[order["currency"]]
