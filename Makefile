@@ -2,10 +2,14 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+PIP    := -m pip --disable-pip-version-check --quiet --quiet
 # What the demo runs, and what the tests run.
 DEMO   := $(VENV)/.demo-is-installed
 DEV    := $(VENV)/.dev-is-installed
+# Strangers that pin what they stand on: a Singer tap that the tests run, and dlt beside which the
+# intake is measured. Each has an environment of its own.
+TAP    := .venv-tap/.is-installed
+PEERS  := .venv-peers/.is-installed
 PACKAGES := connectors mappings state sync jobs sandbox
 
 .PHONY: demo test lint unit soak bench lock clean help
@@ -23,14 +27,25 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(DEMO): requirements/demo.lock pyproject.toml | $(BIN)/python
-	$(PIP) install --require-hashes --only-binary :all: -r requirements/demo.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(PIP) install --require-hashes --only-binary :all: -r requirements/demo.lock
+	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): requirements/dev.lock pyproject.toml | $(BIN)/python
-	$(PIP) install --require-hashes --only-binary :all: -r requirements/dev.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(PIP) install --require-hashes --only-binary :all: -r requirements/dev.lock
+	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(DEMO)
+
+$(TAP): requirements/tap-build.lock requirements/tap.lock | $(BIN)/python
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) install --require-hashes --only-binary :all: -r requirements/tap-build.lock
+	$(@D)/bin/python $(PIP) install --require-hashes --no-build-isolation -r requirements/tap.lock
+	@touch $@
+
+$(PEERS): requirements/peers.lock | $(BIN)/python
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) install --require-hashes --only-binary :all: -r requirements/peers.lock
+	@touch $@
 
 demo: $(DEMO)
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
@@ -43,21 +58,24 @@ lint: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(DEV)
+unit: $(DEV) $(TAP)
 	$(BIN)/python -m pytest -m "not slow"
 
-soak: $(DEV)
+soak: $(DEV) $(TAP)
 	$(BIN)/python -m pytest
 
-bench: $(DEV)
-	$(BIN)/python -m benchmarks.ingest
+bench: $(DEV) $(PEERS)
+	$(BIN)/python -m benchmarks.ingest --peers $(dir $(PEERS))bin/python
 	$(BIN)/python -m benchmarks.mapping
 
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-		--extra finance --extra sandbox pyproject.toml requirements/build.in -o requirements/demo.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-		--all-extras pyproject.toml requirements/build.in -o requirements/dev.lock
+	$(LOCK) --extra finance --extra sandbox pyproject.toml requirements/build.in -o requirements/demo.lock
+	$(LOCK) --all-extras pyproject.toml requirements/build.in -o requirements/dev.lock
+	$(LOCK) requirements/tap-build.in -o requirements/tap-build.lock
+	$(LOCK) requirements/tap.in -o requirements/tap.lock
+	$(LOCK) requirements/peers.in -o requirements/peers.lock
 
 clean:
-	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(dir $(TAP)) $(dir $(PEERS)) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -66,15 +66,17 @@ def shown(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def write_atomically(target: Path, content: bytes) -> None:
+def write_atomically(target: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file that is seen whole or not at all, also after a power cut.
 
-    Raises ``OSError``; then ``target`` is what it was before.
+    ``mode``: what a new file permits, less what the process takes away. Raises ``OSError``; then
+    ``target`` is what it was before.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.tmp")
     try:
-        with draft.open("wb") as file:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -45,7 +45,9 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
+    """An access token, and how long it lives from when it was asked for."""
+
     value: str
     issued: datetime
     lifetime: timedelta
@@ -60,7 +62,8 @@ class _Token:
 class RefreshedToken(httpx.Auth):
     """Puts a live access token into ``header``; ``Renewable`` for ``ApiClient``.
 
-    Only for grants whose refresh token stays the same (Amazon LWA): nothing is persisted.
+    Only for grants whose refresh token stays the same (Amazon LWA): nothing is persisted. Those
+    whose token changes are ``connectors.rotation``.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class RefreshedToken(httpx.Auth):
         self._clock: Clock = door.clock
         self._header = header
         self._prefix = prefix
-        self._token: _Token | None = None
+        self._token: Token | None = None
         # Held across the token call on purpose: whoever comes meanwhile takes its result.
         self._lock = threading.Lock()
 
@@ -111,13 +114,17 @@ class RefreshedToken(httpx.Auth):
                     return self._token.value
             return self._token.value
 
-    def _fetch(self) -> _Token:
+    def _fetch(self) -> Token:
+        return self._exchange(self._form)[0]
+
+    def _exchange(self, form: bytes) -> tuple[Token, Mapping[str, Any]]:
+        """A new access token for the form, and all that came with it."""
         asked = self._clock.now()
         try:
             body = self._client.post(
                 f"/{self._path}",
                 op=TOKEN_OP,
-                content=self._form,
+                content=form,
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
                 idempotent=True,
             ).object("access_token", "expires_in")
@@ -126,7 +133,7 @@ class RefreshedToken(httpx.Auth):
                 f"{refusal} The refresh token is no longer accepted: authorise {self._connection} "
                 "at the vendor again and put the new refresh token into its secret."
             ) from None
-        return _Token(str(body["access_token"]), asked, _lifetime(body))
+        return Token(str(body["access_token"]), asked, _lifetime(body)), body
 
 
 def _lifetime(body: Mapping[str, Any]) -> timedelta:

@@ -8,9 +8,10 @@ from connectors.csvdrop import CsvDrop
 from connectors.rest import Rest
 from connectors.shipbob import ShipBob
 from connectors.shipengine import ShipEngine
+from connectors.singer import Singer
 from connectors.woocommerce import WooCommerce
 
 CONNECTORS: dict[str, type[Connector]] = {
     connector.info.name: connector
-    for connector in (Amazon, CsvDrop, Rest, ShipBob, ShipEngine, WooCommerce)
+    for connector in (Amazon, CsvDrop, Rest, ShipBob, ShipEngine, Singer, WooCommerce)
 }

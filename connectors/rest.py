@@ -11,10 +11,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate
+from connectors.described import Wanted, lacking, require_definitions
 from connectors.errors import ConfigProblem
 from connectors.http import Door
 from connectors.rest_auth import auth_of
+from connectors.rest_cancel import Canceller
 from connectors.rest_pushes import RECORDS
+from connectors.rest_queue import Handle
 from connectors.rest_settings import RestConfig
 from connectors.rest_sink import Sink
 from connectors.rest_source import Source
@@ -49,7 +52,7 @@ class Rest:
         self, config: RestConfig, door: Door, definitions: Mapping[str, Definition]
     ) -> None:
         """Raises ``ConfigProblem`` with every definition that is missing or maps something else."""
-        _require_definitions(config, definitions)
+        require_definitions(_wanted(config), definitions)
         self._config = config
         self._auth = auth_of(config, door)
         self._api = door.client(
@@ -66,9 +69,11 @@ class Rest:
             for name, stream in streams.items()
         }
         self._sinks = {
-            name: Sink(name, push, self._api, definitions[push.definition])
+            name: Sink(name, push, self._api, door.clock, definitions[push.definition])
             for name, push in pushes.items()
         }
+        cancellations = config.pushes.cancellations if config.pushes else None
+        self._canceller = Canceller(cancellations, self._api) if cancellations else None
 
     def close(self) -> None:
         self._api.close()
@@ -121,34 +126,49 @@ class Rest:
         """Work, as ``pushes.fulfilment_orders`` describes it."""
         return self._sinks["fulfilment_orders"].send(requests)
 
+    def cancel_fulfilment_orders(self, remote_ids: Mapping[str, str]) -> Sequence[Outcome]:
+        """Requests to stop, as ``pushes.cancellations`` describes them."""
+        return self._canceller.send(remote_ids) if self._canceller else []
+
+    def poll_submission(self, handle: str, keys: Sequence[str]) -> Sequence[Outcome] | None:
+        """What became of what was taken for later, as the push's ``queued`` describes it."""
+        known = Handle.read(handle)
+        if known.push not in self._sinks:
+            raise ConfigProblem(f"pushes.{known.push} is not described any more: {handle} is lost")
+        return self._sinks[known.push].result(known, keys)
+
     def find_fulfilment_order(self, reference: str) -> str | None:
         """The vendor's id of the order with our reference, by ``pushes.fulfilment_orders.find``."""
         return self._sinks["fulfilment_orders"].find(reference)
 
 
 def _described(rest: type[Any], config: RestConfig) -> type[Any]:
-    """``rest`` without what ``config`` does not describe.
-
-    A method set to null is how Python itself withdraws one (``__hash__ = None``), and how
-    ``isinstance`` and ``issubclass`` of a protocol see that it is not there.
-    """
+    """``rest`` without what ``config`` does not describe."""
     streams = config.streams.described() if config.streams else {}
     pushes = config.pushes.described() if config.pushes else {}
     withdrawn = [method for name, method in _PULLS.items() if name not in streams]
     withdrawn += [m for name, methods in _PUSHES.items() if name not in pushes for m in methods]
+    cancellations = config.pushes.cancellations if config.pushes else None
+    if cancellations is None:
+        withdrawn.append("cancel_fulfilment_orders")
+    if not any(push.queued for push in pushes.values()):
+        withdrawn.append("poll_submission")
+    behaviour = {
+        f"push_{name}": Push(push.batch_max, push.idempotency, push.lookup_lag_s)
+        for name, push in pushes.items()
+    }
+    if cancellations:
+        behaviour["cancel_fulfilment_orders"] = Push(1, cancellations.idempotency)
     definitions = {name: stream.definition for name, stream in streams.items()}
     info = Info(
         name=rest.info.name,
         title=rest.info.title,
         kind=config.kind,
         limits=_limits(config),
-        pushes={
-            f"push_{name}": Push(push.batch_max, push.idempotency, push.lookup_lag_s)
-            for name, push in pushes.items()
-        },
+        pushes=behaviour,
         definitions=definitions | {f"push_{name}": p.definition for name, p in pushes.items()},
     )
-    return type(rest.__name__, (rest,), {"info": info, **dict.fromkeys(withdrawn)})
+    return lacking(rest, info, withdrawn)
 
 
 def _limits(config: RestConfig) -> dict[str, Rate]:
@@ -156,23 +176,8 @@ def _limits(config: RestConfig) -> dict[str, Rate]:
     return _COURTESY | given
 
 
-def _require_definitions(config: RestConfig, definitions: Mapping[str, Definition]) -> None:
-    wanted: list[tuple[str, str, str, str | None]] = [
-        (f"streams.{name}", stream.definition, _TARGETS[name], None)
-        for name, stream in (config.streams.described() if config.streams else {}).items()
-    ]
-    wanted += [
-        (f"pushes.{name}", push.definition, "request", RECORDS[name].__name__)
-        for name, push in (config.pushes.described() if config.pushes else {}).items()
-    ]
-    problems = []
-    for place, name, target, source in wanted:
-        found = definitions.get(name)
-        if found is None:
-            problems.append(f"{place}.definition: there is no mapping definition {name!r}")
-        elif (found.target, found.source) != (target, source):
-            told = f"{found.source or 'a payload'} to {found.target}"
-            fits = f"{source or 'a payload'} to {target}"
-            problems.append(f"{place}.definition: {name} maps {told}, and not {fits}")
-    if problems:
-        raise ConfigProblem("; ".join(problems) + ".")
+def _wanted(config: RestConfig) -> Iterator[Wanted]:
+    for name, stream in (config.streams.described() if config.streams else {}).items():
+        yield Wanted(f"streams.{name}", stream.definition, _TARGETS[name])
+    for name, push in (config.pushes.described() if config.pushes else {}).items():
+        yield Wanted(f"pushes.{name}", push.definition, "request", RECORDS[name].__name__)

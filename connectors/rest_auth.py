@@ -17,6 +17,7 @@ from connectors.http import Door
 from connectors.oauth import Grant, RefreshedToken
 from connectors.rest_settings import Auth, RestConfig
 from connectors.rest_words import filled
+from connectors.rotation import RotatedToken
 
 
 def auth_of(config: RestConfig, door: Door) -> httpx.Auth | None:
@@ -40,7 +41,10 @@ def auth_of(config: RestConfig, door: Door) -> httpx.Auth | None:
         case "client_credentials":
             return ClientToken(door, _grant(auth, secrets), auth.scope)
         case "refresh_token":
-            return RefreshedToken(door, _grant(auth, secrets))
+            grant = _grant(auth, secrets)
+            if config.token_file:
+                return RotatedToken(door, grant, config.token_file)
+            return RefreshedToken(door, grant)
         case "hmac":
             return Signature(auth, secret, secrets.get("user", ""), door.clock)
 

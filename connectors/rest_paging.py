@@ -18,8 +18,8 @@ from connectors.base import Cursor
 from connectors.errors import ConfigProblem, Retryable, Unreachable
 from connectors.http import Reply
 from connectors.paging import MOST_PAGES, NumberedPages, TokenGuard
+from connectors.payload_paths import reader
 from connectors.rest_streams import Paging
-from connectors.rest_words import reader
 
 Total = Callable[[Reply], int | None]
 

@@ -9,8 +9,9 @@ import msgspec
 from pydantic import Field, model_validator
 
 from connectors.base import Config, Idempotency
+from connectors.payload_paths import JmesPath
 from connectors.rest_streams import Query
-from connectors.rest_words import JmesPath, unknown_names
+from connectors.rest_words import unknown_names
 from mappings import canonical as c
 
 RECORDS: Mapping[str, type[c.Record]] = {
@@ -47,7 +48,85 @@ class Find(Config):
     """What must be equal in the order found and the one sent, before it is taken for ours."""
 
 
-class Push(Config):
+class Judged(Config):
+    """How a result is understood."""
+
+    error: JmesPath = ""
+    """Where in a result an error stands; found means refused."""
+    error_code: JmesPath = ""
+    """Where in a result the error's code stands."""
+    error_message: JmesPath = ""
+    """Where in a result the error's text stands."""
+    applied_when: JmesPath = ""
+    """Must find something in a result, or it counts as refused: some take and ignore."""
+
+
+class Listed(Judged):
+    """Where a list of results stands, and whose each one is."""
+
+    results: JmesPath = ""
+    """Where in the reply the list of results stands; without it a success counts for all."""
+    result_key: JmesPath = ""
+    """Where in a result stands what tells whose it is."""
+
+
+class Queued(Listed):
+    """A write that the vendor takes for later, and where it then tells the end."""
+
+    handle: JmesPath
+    """Where in the reply to the push the submission's id stands."""
+    path: str = Field(pattern=r"^/[^?#\s]*$")
+    """Path below `url` that tells of a submission; {handle} is its id."""
+    done: JmesPath
+    """Finds something in that reply once the submission is worked off."""
+    failed: JmesPath = ""
+    """Finds something in that reply when the submission was given up as a whole."""
+    only_refused: bool = False
+    """The results name refused items only: who is not named, was done."""
+
+    @model_validator(mode="after")
+    def _tells_whose(self) -> Self:
+        told = unknown_names(self.path, {"handle"})
+        if not (self.results and self.result_key):
+            told.append("`queued` needs `results` and `result_key`: taken is not yet done")
+        if told:
+            raise ValueError("; ".join(told))
+        return self
+
+
+class Confirm(Config):
+    """How an order is looked at whose cancellation was refused."""
+
+    path: str = Field(pattern=r"^/[^?#\s]*$")
+    """Path below `url`; {remote_id} is the vendor's id of the order."""
+    cancelled: JmesPath
+    """Finds something in an order that is cancelled already."""
+
+
+class Cancellation(Judged):
+    """How handed-over work is stopped."""
+
+    path: str = Field(pattern=r"^/[^?#\s]*$")
+    """Path below `url`; {remote_id} is the vendor's id of the order."""
+    method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
+    """POST, PUT, PATCH or DELETE."""
+    body: Mapping[str, str | int | float | bool] = {}
+    """Constants to send."""
+    idempotency: Literal["natural", "none"] = "natural"
+    """natural: a repeat does no harm; none: a person decides when a reply is lost."""
+    confirm: Confirm | None = None
+    """A refused one is done when the order says that it is cancelled."""
+
+    @model_validator(mode="after")
+    def _only_known_names(self) -> Self:
+        paths = [self.path, *([self.confirm.path] if self.confirm else [])]
+        told = [line for path in paths for line in unknown_names(path, {"remote_id"})]
+        if told:
+            raise ValueError("; ".join(told))
+        return self
+
+
+class Push(Listed):
     """One kind of write."""
 
     definition: str
@@ -68,31 +147,23 @@ class Push(Config):
     """Why a repeat is harmless: absolute, natural, reference or lookup; none when it is not."""
     lookup_lag_s: float = Field(default=0.0, ge=0)
     """Seconds until an order that is not found certainly does not exist."""
-    results: JmesPath = ""
-    """Where in the reply the list of results stands; without it a success counts for all."""
-    result_key: JmesPath = ""
-    """Where in a result stands what tells whose it is."""
     item_key: JmesPath = ""
     """Where the same stands in what was sent; without it as `result_key`."""
-    error: JmesPath = ""
-    """Where in a result an error stands; found means refused."""
-    error_code: JmesPath = ""
-    """Where in a result the error's code stands."""
-    error_message: JmesPath = ""
-    """Where in a result the error's text stands."""
-    applied_when: JmesPath = ""
-    """Must find something in a result, or it counts as refused: some take and ignore."""
     remote_id: JmesPath = ""
     """Where in a result, or the reply, the vendor's id stands."""
     find: Find | None = None
     """How an order with our reference is looked up; fulfilment orders need it."""
+    queued: Queued | None = None
+    """Where a vendor that takes it for later tells the end."""
 
     @model_validator(mode="after")
     def _judges_every_item(self) -> Self:
         told = []
         if self.results and not self.result_key:
             told.append("`results` needs `result_key`: whose result is it?")
-        if self.batch_max > 1 and not self.results:
+        if self.queued:
+            told += self._queue_problems()
+        elif self.batch_max > 1 and not self.results:
             told.append("a batch needs `results`: one refused item must not pass for done")
         if self.result_key and not self.results:
             told.append("`result_key` without `results` is never looked at")
@@ -101,6 +172,19 @@ class Push(Config):
         if told:
             raise ValueError("; ".join(told))
         return self
+
+    def _queue_problems(self) -> list[str]:
+        own = ("results", "result_key", "error", "error_code", "error_message", "applied_when")
+        told = [
+            f"a push with `queued` has no use for `{key}`: write it there"
+            for key in own
+            if key in self.model_fields_set
+        ]
+        if not self.item_key:
+            told.append("`queued` needs `item_key`: what will the results call an item?")
+        if self.find or self.remote_id:
+            told.append("`queued` gives no id of a new order: `find` and `remote_id` need one")
+        return told
 
     @property
     def repeatable(self) -> bool:
@@ -114,10 +198,11 @@ class Pushes(Config):
     stock: Push | None = None
     tracking: Push | None = None
     fulfilment_orders: Push | None = None
+    cancellations: Cancellation | None = None
 
     def described(self) -> dict[str, Push]:
-        """The pushes that are there, by name."""
-        given = {name: getattr(self, name) for name in type(self).model_fields}
+        """The pushes that are there, by name, but for cancellations: they send no record."""
+        given = {name: getattr(self, name) for name in RECORDS}
         return {name: push for name, push in given.items() if push}
 
     @model_validator(mode="after")

@@ -9,8 +9,9 @@ from typing import Any
 from connectors.base import RawRecord
 from connectors.errors import ConfigProblem, Retryable
 from connectors.http import ApiClient, Reply, segment
+from connectors.payload_paths import id_text, reader
 from connectors.rest_streams import Attach, Split, Stream
-from connectors.rest_words import filled, moment_of, parameters, reader
+from connectors.rest_words import filled, moment_of, parameters
 
 Row = tuple[str, dict[str, Any]]
 """A record as it was listed, after its id."""
@@ -97,12 +98,6 @@ class _Attached:
         if len(rows) < least:
             raise Retryable(f"{self._op}: record {key} has {least}, only {len(rows)} could be read")
         return {**row, self._one.into: rows}
-
-
-def id_text(value: Any) -> str:
-    """An id as text; empty when it is none."""
-    usable = isinstance(value, (str, int)) and not isinstance(value, bool)
-    return str(value) if usable else ""
 
 
 def _parts(split: Split, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
@@ -114,6 +115,8 @@ class RestConfig(Config):
     """Password, token, key or client secret: env:NAME or file:PATH."""
     refresh_token: SecretStr | None = None
     """OAuth 2 refresh token: env:NAME or file:PATH."""
+    token_file: Path | None = None
+    """Where the newest refresh token is kept, for vendors that give a new one with each use."""
     headers: Mapping[HeaderName, str] = {}
     """Sent with every request. No secrets."""
     limits: Mapping[str, RateLimit] = {}
@@ -123,11 +126,13 @@ class RestConfig(Config):
     streams: Streams | None = None
     """What is read: orders, listings, stock, shipments."""
     pushes: Pushes | None = None
-    """What is sent: stock, tracking, fulfilment_orders."""
+    """What is sent: stock, tracking, fulfilment_orders, cancellations."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         problems = [*self._secret_problems()]
+        if self.token_file and (self.auth is None or self.auth.style != "refresh_token"):
+            problems.append("`token_file` is for auth style refresh_token")
         operations = self.operations()
         if operations <= {"check"}:
             problems.append("describe at least one of `streams` or `pushes`")
@@ -146,6 +151,9 @@ class RestConfig(Config):
             names |= {name, *(f"{name}_{one.into}" for one in stream.attach)}
         for name, push in (self.pushes.described() if self.pushes else {}).items():
             names |= {f"push_{name}"} | ({f"find_{name}"} if push.find else set())
+            names |= {f"poll_{name}"} if push.queued else set()
+        if self.pushes and self.pushes.cancellations:
+            names |= {"cancel_fulfilment_orders", "confirm_cancellation"}
         return names
 
     def secrets(self) -> dict[str, str]:

@@ -5,30 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import Outcome
-from connectors.errors import Ambiguous, Rejected
-from connectors.http import ApiClient, Reply, segment
+from connectors.base import Clock, Outcome
+from connectors.errors import Ambiguous, ConfigProblem, Rejected
+from connectors.http import ApiClient, segment
 from connectors.outcomes import in_chunks, settle
+from connectors.payload_paths import id_text, reader
+from connectors.rest_judge import Judge
 from connectors.rest_pushes import Find, Push
-from connectors.rest_records import id_text
-from connectors.rest_words import filled, parameters, placeholders, reader
+from connectors.rest_queue import Handle, Queue
+from connectors.rest_words import filled, parameters, placeholders
 from mappings import Definition
 from mappings import canonical as c
 from mappings.engine import plain
-
-_INCOMPUTABLE = "its result cannot be judged: correct `error`"
 
 
 class Sink:
     """One push of one connection, as its settings describe it."""
 
-    def __init__(self, name: str, push: Push, api: ApiClient, definition: Definition) -> None:
+    def __init__(
+        self, name: str, push: Push, api: ApiClient, clock: Clock, definition: Definition
+    ) -> None:
         self._name = name
         self._push = push
         self._api = api
         self._definition = definition
         self._routes = [(reader(route.when), route.path) for route in push.routes]
-        self._judge = _Judge(push)
+        self._judge = Judge(push)
+        self._queue = Queue(name, push, push.queued, api, clock) if push.queued else None
         self._lookup = _Lookup(f"find_{name}", push.find, api) if push.find else None
 
     def send(self, records: Mapping[str, c.Record]) -> list[Outcome]:
@@ -48,6 +51,12 @@ class Sink:
         """The vendor's id of the order with our reference, if there is one."""
         found = self._lookup.order(reference) if self._lookup else None
         return self._lookup.id_of(found) if self._lookup and found else None
+
+    def result(self, handle: Handle, keys: Sequence[str]) -> list[Outcome] | None:
+        """What became of an item that was accepted; null while the vendor works on it."""
+        if self._queue is None:
+            raise ConfigProblem(f"pushes.{self._name} has no `queued` any more: {handle} is lost")
+        return self._queue.result(handle, keys)
 
     def _path(self, record: c.Record) -> str:
         seen = plain(record)
@@ -74,6 +83,8 @@ class Sink:
             if adopted is None:
                 raise
             return [adopted]
+        if self._queue:
+            return self._queue.accepted(reply, sent, self._judge)
         return self._judge.outcomes(reply, sent)
 
     def _adopted(
@@ -89,51 +100,6 @@ class Sink:
             sentence = f"Their order {number} has this reference and other goods."
             raise Rejected(sentence, "duplicate_reference", 409) from None
         return Outcome(key, "applied", remote_id=number)
-
-
-class _Judge:
-    """Reads the outcome of every item out of a reply."""
-
-    def __init__(self, push: Push) -> None:
-        self._push = push
-        self._results = reader(push.results)
-        self._result_key = reader(push.result_key)
-        self._item_key = reader(push.item_key or push.result_key)
-        # What cannot be judged must not pass for done.
-        self._error = reader(push.error, _INCOMPUTABLE) if push.error else None
-        self._code = reader(push.error_code) if push.error_code else None
-        self._message = reader(push.error_message) if push.error_message else None
-        self._applied = reader(push.applied_when) if push.applied_when else None
-        self._remote_id = reader(push.remote_id) if push.remote_id else None
-
-    def outcomes(self, reply: Reply, sent: Mapping[str, dict[str, Any]]) -> list[Outcome]:
-        """One outcome per item that the reply speaks of."""
-        if not self._push.results:
-            return [self._outcome(key, reply.json(), reply) for key in sent]
-        rows = self._results(reply.json())
-        if not isinstance(rows, list):
-            raise reply.unclear("answered JSON, but no list of results where `results` points")
-        by_key = {id_text(self._result_key(row)): row for row in rows}
-        named = {key: id_text(self._item_key(item)) for key, item in sent.items()}
-        return [
-            self._outcome(key, by_key[name], reply)
-            for key, name in named.items()
-            if name and name in by_key
-        ]
-
-    def _outcome(self, key: str, result: Any, reply: Reply) -> Outcome:
-        remote_id = id_text(self._remote_id(result)) if self._remote_id else ""
-        error = self._error(result) if self._error else None
-        if error:
-            code = id_text(self._code(result)) if self._code else ""
-            message = id_text(self._message(result)) if self._message else id_text(error)
-            return Outcome(key, "rejected", remote_id, code=code, message=message)
-        if self._applied and not self._applied(result):
-            message = f"Their reply says that it was not done: `{self._push.applied_when}` is not."
-            return Outcome(key, "rejected", remote_id, code="not_applied", message=message)
-        if self._remote_id and not remote_id:
-            raise reply.unclear("answered JSON without an id where `remote_id` points")
-        return Outcome(key, "applied", remote_id)
 
 
 class _Lookup:

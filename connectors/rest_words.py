@@ -1,21 +1,15 @@
-"""The two little languages of a ``rest`` connection: JMESPath, and placeholders in braces.
+"""Placeholders in braces: what a ``rest`` connection may write into a request.
 
-There is no third one: no conditions, loops or calls in a template. A path says where something
-stands in what the vendor sent; a placeholder is one of a closed list of names.
+Beside JMESPath (``connectors.payload_paths``) there is no other language: no conditions, loops or
+calls in a template. A placeholder is one of a closed list of names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator
-
-from mappings.expressions import BadExpression, Scope, parse
-from mappings.jmespath_runtime import FAILURES
-from mappings.limits import TooManySteps
+from typing import Any, Literal
 
 PAGING_NAMES = frozenset({"since", "until", "page", "offset", "size", "cursor", "last_id"})
 """What a stream's query and path may ask for."""
@@ -30,34 +24,6 @@ TimeFormat = Literal["rfc3339", "naive_utc", "unix", "unix_ms", "date"]
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _MS_FROM = 100_000_000_000
 """A Unix time from here on counts milliseconds: as seconds it would lie beyond the year 5000."""
-
-
-def _expression(text: str) -> str:
-    try:
-        parse(text)
-    except BadExpression as problem:
-        raise ValueError(str(problem)) from None
-    return text
-
-
-JmesPath = Annotated[str, AfterValidator(_expression)]
-"""A JMESPath expression, checked when the settings are read."""
-
-
-def reader(text: str, failing: Any = None) -> Callable[[Any], Any]:
-    """What the expression gives for a value; null where it finds nothing.
-
-    ``failing``: given where it cannot be computed (``length`` of a number, too many steps).
-    """
-    expression = parse(text)
-
-    def read(value: Any) -> Any:
-        try:
-            return expression.read(Scope(value, None, value))
-        except (*FAILURES, TooManySteps):
-            return failing
-
-    return read
 
 
 def placeholders(text: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -56,7 +56,8 @@ def secrets_of(configuration: Configuration) -> set[str]:
     found = {
         value.get_secret_value()
         for config in configuration.configs.values()
-        for _, value in config
+        for _, field in config
+        for value in (field.values() if isinstance(field, Mapping) else [field])
         if isinstance(value, SecretStr)
     }
     return found | {configuration.store_password} - {""}

@@ -15,14 +15,14 @@ from state import tables as t
 
 
 def register(
-    conn: Connection, settings: Settings, connectors: Mapping[str, type[Connector]]
+    conn: Connection, settings: Settings, connectors: Mapping[str, Connector]
 ) -> dict[str, int]:
-    """Write the rows and answer the connections' ids by name.
+    """Write the rows and answer the connections' ids by name, which ``connectors`` are kept by.
 
     What the settings no longer name is kept, as history refers to it, but retired.
     """
     ids = {
-        name: _connection(conn, name, given.timezone, connectors[given.connector])
+        name: _connection(conn, name, given.timezone, connectors[name])
         for name, given in settings.connections.items()
     }
     gone = t.connection.c.name.not_in(ids)
@@ -30,14 +30,14 @@ def register(
     places = {code: _location(conn, code, given, ids) for code, given in settings.locations.items()}
     conn.execute(update(t.location).where(t.location.c.code.not_in(places)).values(active=False))
     for name, given in settings.connections.items():
-        if issubclass(connectors[given.connector], PullsOrders):
-            # Without a word from ops every location may serve it, by its own priority.
-            served_by = given.locations or _by_priority(settings)
-            _serve(conn, ids[name], [places[code] for code in served_by])
+        # Without a word from ops every location may serve it, by its own priority.
+        served_by = given.locations or _by_priority(settings)
+        sells = isinstance(connectors[name], PullsOrders)
+        _serve(conn, ids[name], [places[code] for code in served_by] if sells else [])
     return ids
 
 
-def _connection(conn: Connection, name: str, timezone: str, connector: type[Connector]) -> int:
+def _connection(conn: Connection, name: str, timezone: str, connector: Connector) -> int:
     was = conn.scalar(select(t.connection.c.connector).where(t.connection.c.name == name))
     if was not in (None, connector.info.name):
         raise UsageProblem(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -15,7 +16,7 @@ REMEDY = "write env:NAME (an environment variable) or file:PATH (a file that hol
 
 
 def secret_fields(model: type[BaseModel]) -> set[str]:
-    """The names of the fields of ``model`` that hold a secret."""
+    """The names of the fields of ``model`` that hold a secret, or a table of secrets."""
     return {name for name, field in model.model_fields.items() if _is_secret(field.annotation)}
 
 
@@ -59,5 +60,5 @@ def _from_file(path: Path) -> str:
 def _is_secret(annotation: Any) -> bool:
     if annotation is SecretStr:
         return True
-    optional = get_origin(annotation) in (Union, UnionType)
-    return optional and any(_is_secret(part) for part in get_args(annotation))
+    holds_others = get_origin(annotation) in (Union, UnionType, Mapping)
+    return holds_others and any(_is_secret(part) for part in get_args(annotation))

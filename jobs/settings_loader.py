@@ -254,14 +254,9 @@ def _connector_config(
     own = {k: v for k, v in written.items() if k not in common or k in model.model_fields}
     count = len(reading.problems)
     for key in sorted(secret_fields(model) & own.keys()):
-        try:
-            own[key] = resolve(own[key], reading.path.parent)
-        except ValueError as problem:
-            where = reading.where((*place, key))
-            reading.problems.append(f"{where}: {'.'.join(place)}.{key}: {problem}")
-            own[key] = "unresolved"
+        own[key] = _resolved(reading, (*place, key), own[key])
     for key, field_ in model.model_fields.items():
-        if field_.annotation is Path and isinstance(own.get(key), str):
+        if field_.annotation in (Path, Path | None) and isinstance(own.get(key), str):
             own[key] = str(reading.path.parent / Path(own[key]).expanduser())
     try:
         config = model.model_validate(own)
@@ -269,6 +264,17 @@ def _connector_config(
         reading.problems += sentences(error, model, place, reading.where, also=common)
         return None
     return config if len(reading.problems) == count else None
+
+
+def _resolved(reading: _Reading, place: tuple[str, ...], written: Any) -> Any:
+    """The secret that ``written`` refers to, or each one of a table of them."""
+    if isinstance(written, dict):
+        return {key: _resolved(reading, (*place, key), value) for key, value in written.items()}
+    try:
+        return resolve(written, reading.path.parent)
+    except ValueError as problem:
+        reading.problems.append(f"{reading.where(place)}: {'.'.join(place)}: {problem}")
+        return "unresolved"
 
 
 def _names(tree: Tree, table: str) -> list[str]:

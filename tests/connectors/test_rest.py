@@ -1,4 +1,7 @@
-"""WooCommerce and its description in TOML side by side: one shop, the same records and writes."""
+"""WooCommerce and its description in TOML side by side: the same requests, records and writes.
+
+What holds for either alone is in ``test_conformance_shop``.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,6 @@ from connectors.base import (
     PushesStock,
     PushesTracking,
 )
-from connectors.errors import ConfigProblem, Retryable, Unreachable
 from connectors.registry import CONNECTORS
 from connectors.rest import Rest
 from jobs import app
@@ -29,16 +31,20 @@ from jobs.catalogue import JOBS
 from jobs.clock import ManualClock as HubClock
 from jobs.settings_loader import load
 from mappings import Definitions
-from mappings import canonical as c
 from sandbox.app import Sandbox
 from sandbox.clock import ManualClock
-from sandbox.server import serve
 from sandbox.vendors import woocommerce
-from sandbox.vendors.woo_shop import WooShop
 from state import streams
 from state import tables as t
 from tests.connectors.rest_words import EXAMPLES, SINCE, connector, example, ids
-from tests.connectors.woo_words import Shop, contents, listing_reply, notice, order_row, update
+from tests.connectors.woo_words import (
+    Shop,
+    contents,
+    listing_reply,
+    notice,
+    order_row,
+    sellable,
+)
 
 API = "/wp-json/wc/v3"
 
@@ -56,14 +62,6 @@ def described(
         return made
 
     return build
-
-
-def sellable(shop: WooShop, first: int = 0) -> dict[str, c.StockUpdate]:
-    return {
-        f"key-{p.id}": update(p.parent_id or p.id, p.id, number)
-        for number, p in enumerate(shop.products.values(), start=first)
-        if p.kind != "variable"
-    }
 
 
 # ---- capabilities ------------------------------------------------------------------------------
@@ -157,48 +155,6 @@ def test_the_requests_are_those_of_the_coded_connector(
     assert one.requests[0].headers["authorization"] == other.requests[0].headers["authorization"]
 
 
-def test_a_walk_cut_off_in_the_middle_goes_on_from_its_cursor(
-    described: Callable[..., Rest], scripted: Any
-) -> None:
-    full = listing_reply([order_row(n) for n in range(1, 101)], 101)
-    first = next(described(scripted(full)).pull_orders(None, SINCE))
-    assert first.cursor["page"] == 2
-    rest = scripted(listing_reply([order_row(101)], 101))
-    (last,) = described(rest).pull_orders(first.cursor, SINCE)
-    assert ids([last]) == ["101"]
-    assert rest.requests[0].url.params["page"] == "2"
-    assert set(last.cursor) == {"v", "watermark"}
-
-
-def test_an_order_whose_refunds_do_not_all_come_fails_the_page(
-    described: Callable[..., Rest], scripted: Any
-) -> None:
-    short = [{"id": 5, "total": "-1.00"}, {"id": 6, "total": "-1.00"}]
-    vendor = scripted(
-        listing_reply([order_row(1, refunds=short)]), listing_reply([{"id": 5, "amount": "1.00"}])
-    )
-    with pytest.raises(Retryable, match="record 1 has 2, only 1 could be read"):
-        list(described(vendor).pull_orders(None, SINCE))
-
-
-def test_a_shop_that_hides_the_total_is_told_what_to_mend(
-    described: Callable[..., Rest], scripted: Any
-) -> None:
-    reply = listing_reply([])
-    del reply.headers["X-WP-Total"]
-    with pytest.raises(ConfigProblem, match="header X-WP-Total: without it lost records"):
-        list(described(scripted(reply)).pull_orders(None, SINCE))
-
-
-@pytest.mark.parametrize("body", [{"orders": []}, [1], [{"number": 7}], [{"id": None}], "text"])
-def test_a_list_of_nonsense_is_no_page(
-    described: Callable[..., Rest], scripted: Any, body: Any
-) -> None:
-    reply = httpx.Response(200, json=body, headers={"X-WP-Total": "1"})
-    with pytest.raises(Unreachable, match="answered"):
-        list(described(scripted(reply)).pull_orders(None, SINCE))
-
-
 # ---- stock out ---------------------------------------------------------------------------------
 
 
@@ -219,57 +175,6 @@ def test_stock_is_written_as_by_the_coded_connector(
     assert {number: product.stock for number, product in shop.products.items()} == written
     ours = [(request.url.path, json.loads(request.content)) for request in recorder.requests]
     assert ours == theirs
-
-
-def test_a_refused_item_does_not_hold_up_the_batch(
-    described: Callable[..., Rest], woo_shop: Shop, sandbox: Sandbox, recorder: Any
-) -> None:
-    simple = next(p for p in sandbox.world.shop.products.values() if p.kind == "simple")
-    updates = {
-        "good": update(simple.id, simple.id, 5),
-        "gone": update(999_999, 999_999, 5),
-        "text": c.StockUpdate(
-            external_product_id="abc", external_variant_id="abc", external_sku="", quantity=1
-        ),
-        "path": c.StockUpdate(
-            external_product_id="..", external_variant_id="1", external_sku="", quantity=1
-        ),
-    }
-    found = {o.key: (o.status, o.code) for o in described(recorder).push_stock(updates)}
-    assert found["good"] == ("applied", "")
-    assert found["gone"] == ("rejected", "woocommerce_rest_product_invalid_id")
-    assert found["text"][0] == found["path"][0] == "rejected"
-    assert simple.stock == 5
-
-
-def test_what_the_shop_takes_and_ignores_is_not_applied(
-    described: Callable[..., Rest], scripted: Any
-) -> None:
-    row = {"id": 7, "manage_stock": False, "stock_quantity": None}
-    shop = described(scripted(_reply({"update": [row]})))
-    (outcome,) = shop.push_stock({"k": update(7, 7, 5)})
-    assert (outcome.status, outcome.code) == ("rejected", "not_applied")
-
-
-@pytest.mark.parametrize("body", [{}, {"update": None}, {"update": []}, {"update": [{"id": 8}]}])
-def test_an_item_the_reply_does_not_mention_is_not_called_done(
-    described: Callable[..., Rest], scripted: Any, body: Any
-) -> None:
-    shop = described(scripted(_reply(body)))
-    try:
-        statuses = {outcome.status for outcome in shop.push_stock({"k": update(7, 7, 5)})}
-    except Unreachable:
-        statuses = {"retry"}
-    assert statuses <= {"unknown", "retry"}
-
-
-@pytest.mark.parametrize("kind", ["timeout-after", "500-after", "truncated", "html"])
-def test_a_lost_reply_is_asked_again_since_quantities_are_absolute(
-    described: Callable[..., Rest], sandbox: Sandbox, recorder: Any, kind: str
-) -> None:
-    sandbox.faults.add("woocommerce:batchProducts", kind, times=1)
-    outcomes = described(recorder).push_stock(sellable(sandbox.world.shop))
-    assert {outcome.status for outcome in outcomes} == {"applied"}
 
 
 def test_a_push_without_results_is_judged_by_its_status(
@@ -296,25 +201,7 @@ def test_a_push_without_results_is_judged_by_its_status(
     assert json.loads(vendor.requests[0].content)["data"]["order"]["id"] == 7
 
 
-# ---- over real sockets -------------------------------------------------------------------------
-
-
-def test_the_description_works_over_a_real_socket(
-    described: Callable[..., Rest], woo_shop: Shop, sandbox: Sandbox, clock: ManualClock
-) -> None:
-    clock.advance(20 * 3600)
-    with serve(sandbox) as url:
-        shop, coded = described(None, f"{url}/woo{API}"), woo_shop(None, f"{url}/woo")
-        assert all(finding.ok for finding in shop.check())
-        own, theirs = shop.pull_orders(None, SINCE), coded.pull_orders(None, SINCE)
-        assert contents(own) == contents(theirs)
-        sandbox.faults.add("woocommerce:batchProducts", "timeout-after", times=1)
-        updates = sellable(sandbox.world.shop, first=2)
-        assert {o.status for o in shop.push_stock(updates)} == {"applied"}
-        shop.close()
-        coded.close()
-    stocks = {str(p.id): p.stock for p in sandbox.world.shop.products.values()}
-    assert {u.external_variant_id: u.quantity for u in updates.values()}.items() <= stocks.items()
+# ---- the whole way -----------------------------------------------------------------------------
 
 
 def test_the_hub_takes_orders_in_through_a_described_connection(

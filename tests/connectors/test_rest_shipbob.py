@@ -1,4 +1,7 @@
-"""ShipBob described in TOML: orders placed once and shipments read, all within its contract."""
+"""ShipBob described in TOML and coded, side by side; and its requests, all within its contract.
+
+What holds for either alone is in ``test_conformance_fulfilment``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from connectors.base import PullsOrders, PullsShipments, PushesFulfilmentOrders, PushesStock
@@ -108,44 +110,6 @@ def test_the_order_is_the_one_of_the_coded_connector(
     coded.push_fulfilment_orders({"k": request("FO-2")})
     own, theirs = (order.body for order in sandbox.world.shipbob.orders.values())
     assert own | {"reference_id": "FO-2"} == theirs
-
-
-@pytest.mark.parametrize("kind", ["timeout-after", "500-after", "truncated", "html", "empty"])
-def test_a_lost_reply_is_unknown_and_never_doubles_the_order(
-    bob: Rest, sandbox: Sandbox, kind: str
-) -> None:
-    sandbox.faults.add("shipbob:createOrder", kind, times=1)
-    (outcome,) = bob.push_fulfilment_orders({"k": request("FO-1")})
-    assert outcome.status == "unknown"
-    (repeat,) = bob.push_fulfilment_orders({"k": request("FO-1")})
-    assert (repeat.status, repeat.remote_id) == ("applied", bob.find_fulfilment_order("FO-1"))
-    assert len(sandbox.world.shipbob.orders) == 1
-
-
-def test_a_reply_without_the_new_id_is_unknown(
-    described: Callable[..., Rest], scripted: Any
-) -> None:
-    bob = described(scripted(httpx.Response(200, json={"status": "ok"})))
-    (outcome,) = bob.push_fulfilment_orders({"k": request("FO-1")})
-    assert outcome.status == "unknown"
-
-
-def test_a_refusal_stays_one_where_nothing_is_found(bob: Rest) -> None:
-    strange = c.FulfilmentLine(line_reference="1", sku="NO-SUCH", quantity=Decimal(1))
-    half = c.FulfilmentLine(line_reference="1", sku=SKUS[0].code, quantity=Decimal("0.5"))
-    one = request("FO-1")
-    outcomes = bob.push_fulfilment_orders(
-        {
-            "unknown": msgspec.structs.replace(one, lines=(strange,)),
-            "half": msgspec.structs.replace(one, reference="FO-2", lines=(half,)),
-            "good": request("FO-3"),
-        }
-    )
-    assert {o.key: o.status for o in outcomes} == {
-        "unknown": "rejected",
-        "half": "rejected",
-        "good": "applied",
-    }
 
 
 def test_a_look_up_that_makes_no_sense_finds_nothing_out(

@@ -1,10 +1,12 @@
-"""The WooCommerce connector against the sandbox, hand-made replies and Woo's documentation."""
+"""What only the coded WooCommerce connector writes: tracking; and its writes as documented.
+
+What any connector to a shop does with stock is in ``test_conformance_shop``.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import respx
 from connectors.base import (
     Outcome,
 )
-from connectors.errors import CrossdockError, Rejected, Unreachable
+from connectors.errors import Rejected
 from connectors.http import Call
 from connectors.woocommerce import WooCommerce
 from mappings import canonical as c
@@ -30,70 +32,11 @@ from tests.connectors.woo_words import (
     ids,
     notice,
     pulled,
+    sellable,
     update,
 )
 
 # ---- stock out -------------------------------------------------------------------------------
-
-
-def _sellable(shop: WooShop) -> dict[str, c.StockUpdate]:
-    return {
-        f"key-{p.id}": update(p.parent_id or p.id, p.id, number)
-        for number, p in enumerate(shop.products.values())
-        if p.kind != "variable"
-    }
-
-
-def test_stock_goes_in_one_call_per_parent(
-    woo: WooCommerce, sandbox: Sandbox, calls: list[Call]
-) -> None:
-    shop = sandbox.world.shop
-    updates = _sellable(shop)
-    outcomes = woo.push_stock(updates)
-    assert {(o.key, o.status) for o in outcomes} == {(key, "applied") for key in updates}
-    for wanted in updates.values():
-        assert shop.products[int(wanted.external_variant_id)].stock == wanted.quantity
-    parents = {u.external_product_id for u in updates.values()} - {
-        u.external_variant_id for u in updates.values()
-    }
-    assert len(calls) == 1 + len(parents)
-
-
-def test_a_refused_item_does_not_hold_up_the_batch(woo: WooCommerce, sandbox: Sandbox) -> None:
-    simple = next(p for p in sandbox.world.shop.products.values() if p.kind == "simple")
-    outcomes = woo.push_stock(
-        {
-            "good": update(simple.id, simple.id, 5),
-            "gone": update(999_999, 999_999, 5),
-            "odd": update(0, 0, 5),
-            "text": c.StockUpdate(
-                external_product_id="abc", external_variant_id="abc", external_sku="", quantity=1
-            ),
-        }
-    )
-    found = {outcome.key: (outcome.status, outcome.code) for outcome in outcomes}
-    assert found["good"] == ("applied", "")
-    assert found["gone"] == ("rejected", "woocommerce_rest_product_invalid_id")
-    assert found["text"][0] == "rejected"
-    assert len(found) == 4
-    assert simple.stock == 5
-
-
-def test_a_negative_promise_is_sent_as_nothing_left(woo: WooCommerce, sandbox: Sandbox) -> None:
-    simple = next(p for p in sandbox.world.shop.products.values() if p.kind == "simple")
-    assert [o.status for o in woo.push_stock({"k": update(simple.id, simple.id, -3)})] == [
-        "applied"
-    ]
-    assert simple.stock == 0
-
-
-@pytest.mark.parametrize("kind", ["timeout-after", "500-after", "truncated", "html"])
-def test_a_lost_reply_is_asked_again_since_quantities_are_absolute(
-    woo: WooCommerce, sandbox: Sandbox, kind: str
-) -> None:
-    sandbox.faults.add("woocommerce:batchProducts", kind, times=1)
-    outcomes = woo.push_stock(_sellable(sandbox.world.shop))
-    assert {outcome.status for outcome in outcomes} == {"applied"}
 
 
 def test_stock_of_a_product_that_keeps_none_is_refused_with_the_remedy(
@@ -105,33 +48,6 @@ def test_stock_of_a_product_that_keeps_none_is_refused_with_the_remedy(
     (outcome,) = woo.push_stock({"k": update(7, 7, 5)})
     assert (outcome.status, outcome.code) == ("rejected", "stock_not_managed")
     assert "Switch on stock management" in outcome.message
-
-
-def test_more_than_a_hundred_go_in_batches_of_a_hundred(
-    web_shop: tuple[WooCommerce, respx.MockRouter],
-) -> None:
-    woo, router = web_shop
-    sizes: list[int] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        rows = json.loads(request.content)["update"]
-        sizes.append(len(rows))
-        return httpx.Response(200, json={"update": [{**row, "manage_stock": True} for row in rows]})
-
-    router.post("/products/batch").mock(side_effect=answer)
-    outcomes = woo.push_stock({str(n): update(n, n, n) for n in range(1, 251)})
-    assert sizes == [100, 100, 50]
-    assert [outcome.status for outcome in outcomes] == ["applied"] * 250
-
-
-def test_an_item_missing_from_the_reply_is_unknown(
-    web_shop: tuple[WooCommerce, respx.MockRouter],
-) -> None:
-    woo, router = web_shop
-    row = {"id": 1, "manage_stock": True}
-    router.post("/products/batch").mock(return_value=httpx.Response(200, json={"update": [row]}))
-    outcomes = woo.push_stock({"a": update(1, 1, 5), "b": update(2, 2, 5)})
-    assert [(o.key, o.status) for o in outcomes] == [("a", "applied"), ("b", "unknown")]
 
 
 # ---- tracking out ----------------------------------------------------------------------------
@@ -257,7 +173,7 @@ def test_every_write_is_one_the_documentation_knows(
 ) -> None:
     clock.advance(13 * 3600)
     pulled(woo)
-    woo.push_stock(_sellable(sandbox.world.shop))
+    woo.push_stock(sellable(sandbox.world.shop))
     woo.push_tracking({str(o.id): notice(o.id, "T1") for o in _paid(sandbox.world.shop)})
     rows = 0
     for request in recorder.requests:
@@ -291,22 +207,12 @@ def test_the_whole_way_over_a_real_socket(
         assert len(ids(pulled(woo))) == 60
         sandbox.faults.add("woocommerce:batchProducts", "timeout-after", times=1)
         sandbox.faults.add("woocommerce:batchOrders", "timeout-before", times=1)
-        assert {o.status for o in woo.push_stock(_sellable(sandbox.world.shop))} == {"applied"}
+        assert {o.status for o in woo.push_stock(sellable(sandbox.world.shop))} == {"applied"}
         order = _paid(sandbox.world.shop)[0]
         assert [o.status for o in woo.push_tracking({"a": notice(order.id, "T1")})] == ["applied"]
         woo.close()
     assert order.status == "completed"
     assert [call.status for call in calls if call.op == "batchOrders"] == [0, 200]
-
-
-def test_a_shop_that_is_not_there_is_unreachable(woo_shop: Shop) -> None:
-    with pytest.raises(Unreachable, match="cannot be reached"):
-        woo_shop(None, "http://127.0.0.1:9").check()
-
-
-def test_plain_http_to_the_internet_is_refused(woo_shop: Shop) -> None:
-    with pytest.raises(CrossdockError, match="clear text"):
-        woo_shop(None, "http://shop.example")
 
 
 def test_a_shop_without_the_api_is_told_apart_from_a_missing_record(
@@ -318,8 +224,3 @@ def test_a_shop_without_the_api_is_told_apart_from_a_missing_record(
     with pytest.raises(Rejected) as caught:
         woo.check()
     assert caught.value.code == "rest_no_route"
-
-
-def test_half_a_day_is_asked_for_with_overlap(woo: WooCommerce, clock: ManualClock) -> None:
-    cursor = {"v": 1, "watermark": (clock.now() + timedelta(hours=1)).isoformat()}
-    assert pulled(woo, cursor)[-1].cursor == cursor, "a watermark never moves back"

@@ -12,6 +12,7 @@ import httpx
 from connectors.base import Page
 from connectors.woocommerce import WooCommerce
 from mappings import canonical as c
+from sandbox.vendors.woo_shop import WooShop
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 API = "https://shop.example/wp-json/wc/v3"
@@ -50,6 +51,15 @@ def update(product: int, variant: int, quantity: int) -> c.StockUpdate:
         external_sku="",
         quantity=quantity,
     )
+
+
+def sellable(shop: WooShop, first: int = 0) -> dict[str, c.StockUpdate]:
+    """An update for each thing that has a stock, each with a number of its own."""
+    return {
+        f"key-{p.id}": update(p.parent_id or p.id, p.id, number)
+        for number, p in enumerate(shop.products.values(), start=first)
+        if p.kind != "variable"
+    }
 
 
 def notice(order_id: object, number: str, complete: bool = True, **more: Any) -> c.TrackingNotice:

@@ -16,6 +16,7 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
+from connectors.registry import CONNECTORS
 from jobs.catalogue import JOBS
 from jobs.cli import cli
 from jobs.clock import SystemClock
@@ -283,7 +284,7 @@ def test_what_leaves_the_settings_is_retired_and_comes_back(crossdock: Commands)
 def test_connections_needs_no_settings_and_names_every_key(tmp_path: Path) -> None:
     commands = Commands(tmp_path)
     facts = {fact["connector"]: fact for fact in commands.json("connections")}
-    assert set(facts) == {"amazon", "csvdrop", "rest", "shipbob", "shipengine", "woocommerce"}
+    assert set(facts) == set(CONNECTORS)
     assert facts["shipengine"]["jobs"] == ["track", "push"]
     keys = {fact["key"]: fact for fact in facts["woocommerce"]["settings"]}
     assert keys["consumer_key"]["secret"]
