@@ -41,7 +41,7 @@ from mappings.transforms.times import sortable_utc, utc
 
 Json = dict[str, Any]
 
-_STATUS: Any = {
+STATUS: Any = {
     "processing": "ready",
     "pending": "pending",
     "on-hold": "pending",
@@ -54,7 +54,7 @@ _STATUS: Any = {
     "checkout-draft": "ignored",
     "draft": "ignored",
 }
-_METHOD = {
+METHOD = {
     **dict.fromkeys(("stripe", "stripe_cc", "woocommerce_payments"), "card"),
     "ppcp-credit-card-gateway": "card",
     **dict.fromkeys(("paypal", "ppcp-gateway", "ppec_paypal", "stripe_googlepay"), "wallet"),
@@ -63,7 +63,7 @@ _METHOD = {
     "cod": "cod",
     **dict.fromkeys(("klarna_payments", "stripe_klarna", "kco"), "bnpl"),
 }
-_STATE: Any = {"refunded": "refunded", "failed": "failed"}
+STATE: Any = {"refunded": "refunded", "failed": "failed"}
 
 
 def mapped(order: Json) -> Order:
@@ -82,7 +82,7 @@ def mapped(order: Json) -> Order:
         channel_order_id=str(order["id"]),
         channel_order_name=order["number"],
         sub_channel=order["created_via"],
-        status=_STATUS[order["status"]],
+        status=STATUS[order["status"]],
         source_version=sortable_utc(changed_at),
         placed_at=utc(created),
         channel_updated_at=changed_at,
@@ -195,8 +195,8 @@ def _payment(order: Json, code: str) -> Payment:
     return Payment(
         external_id=order["transaction_id"],
         gateway=order["payment_method"],
-        method=_METHOD.get(order["payment_method"], "other"),
-        state=_STATE.get(order["status"], "captured") if paid else "pending",
+        method=METHOD.get(order["payment_method"], "other"),
+        state=STATE.get(order["status"], "captured") if paid else "pending",
         amount_captured=money(order["total"], currency=code) if paid else 0,
         paid_at=utc(paid) if paid else None,
     )

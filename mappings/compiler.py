@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,15 +23,46 @@ from mappings.limits import Spend
 from mappings.place import Place
 from mappings.plan import OMIT, REQUIRED, RecordPlan, ScopePlan
 from mappings.problems import Unfit
+from mappings.reads import shape_of
+from mappings.shapes import Shape
 
 Compiled = Callable[[Any, Spend], Any]
 """Takes a payload and what counts the steps; gives the record, or None where it has a problem."""
 
 
 def compiled(plan: RecordPlan) -> tuple[Compiled, Source]:
-    """The function, and its source for those who want to read it."""
+    """The function of decoded payloads, and its source for those who want to read it."""
+    return _compiled(plan, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A plan that decodes for itself: ``decode`` makes of JSON what ``mapped`` reads.
+
+    ``decode`` raises ``msgspec.DecodeError`` where the JSON has another shape than the plan reads,
+    which says nothing of whether it maps.
+    """
+
+    decode: Callable[[bytes], Any]
+    mapped: Compiled
+    code: Source
+
+
+def typed(plan: RecordPlan) -> Typed | None:
+    """The function of payloads that are JSON; None where the plan reads no payload by its keys."""
+    shape = shape_of(plan)
+    if not shape.is_object:
+        return None
+    mapped, code = _compiled(plan, shape)
+    return Typed(shape.decoder(code.attribute).decode, mapped, code)
+
+
+def _compiled(plan: RecordPlan, shape: Shape | None) -> tuple[Compiled, Source]:
     source = Source()
     with source.function("mapped(payload, spend)"):
+        source.present.add("payload")
+        if shape is not None:
+            source.shapes["payload"] = shape
         place = Place(source, "payload")
         place.enter(plan, None)
         source.line(f"return {_record(plan, place)}")
@@ -106,10 +138,12 @@ def _one(variants: tuple[ScopePlan, ...], must: bool, place: Place) -> str:
     made = source.let("None")
     for number, variant in enumerate(variants):
         with source.block(f"if {made} is None:") if number else nullcontext():
-            item = source.let(place.read(variant.source) if variant.source else place.item)
+            found = place.read(variant.source) if variant.source else place.item
+            item = source.let(found)
             with ExitStack() as blocks:
                 blocks.enter_context(source.block(f"if {item} is not None:"))
-                below = place.below(item)
+                source.present.add(item)
+                below = place.below(item, source.shapes.get(found))
                 below.enter(variant.record, variant.when)
                 if variant.when is not None:
                     applies = is_true(below.read(variant.when), source)
@@ -128,7 +162,7 @@ def _each(sources: tuple[ScopePlan, ...], place: Place, *, start: str) -> str:
     for scope in sources:
         items = place.read(scope.source) if scope.source else place.item
         with source.block(f"if {items} is not None:"):
-            items = source.once(f"{source.use(items_of)}({items})")
+            items, shape = _listed(items, source)
             source.line(f"spend({source.use(len)}({items}))")
             if start == "None":
                 with source.block(f"if {found} is None:"):
@@ -136,8 +170,21 @@ def _each(sources: tuple[ScopePlan, ...], place: Place, *, start: str) -> str:
             seen = source.let("{}") if scope.unique else ""
             item = source.fresh("item")
             with source.block(f"for {item} in {items}:"):
-                _item(scope, place.below(item), found, seen)
+                if shape is not None:
+                    source.present.add(item)
+                _item(scope, place.below(item, shape), found, seen)
     return found
+
+
+def _listed(items: str, source: Source) -> tuple[str, Shape | None]:
+    """Write the list that something is; gives its variable and the shape of its elements."""
+    shape = source.shapes.get(items)
+    if shape is None:
+        return source.once(f"{source.use(items_of)}({items})"), None
+    if shape.is_object:
+        return source.once(f"[{items}]"), shape
+    # Typed as a list, it is none of the lone objects that stand for a list of one.
+    return items, shape.elements()
 
 
 def _item(scope: ScopePlan, below: Place, found: str, seen: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
+from mappings import storable
 from mappings.canonical import Record
 from mappings.collector import Collector
-from mappings.compiler import Compiled
+from mappings.compiler import Compiled, Typed, typed
+from mappings.definition import DefinitionSpec
 from mappings.expressions import Scope
 from mappings.generated import Source
 from mappings.jmespath_runtime import FAILURES
@@ -19,41 +22,88 @@ from mappings.plan import RecordPlan
 from mappings.problems import ItemProblem, MappingError, Problem, shown
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(msgspec.Struct, frozen=True):
     """A canonical record, and the items of it that did not map (``at_fault = "item"``)."""
 
     record: Any
     item_problems: tuple[ItemProblem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definition:
     """One usable definition. ``source`` names the canonical record of an outbound one.
 
-    ``compiled`` is the plan as one function, ``code`` what it was generated as.
+    ``compiled`` is the plan as one function of decoded payloads, ``code`` what it was generated as.
     """
 
     name: str
-    version: int
+    version: str
     target: str
     source: str | None
     file: str
     plan: RecordPlan
     compiled: Compiled
     code: Source
+    spec: DefinitionSpec
 
     def apply(self, payload: Mapping[str, Any] | bytes) -> Mapped:
         """Turn a vendor's payload, decoded or as JSON, into the canonical record.
 
+        Of JSON only what the definition reads is decoded; the outcome is that of the whole.
         Raises ``MappingError`` with every problem of the payload, those of spared items included.
         """
         if isinstance(payload, bytes):
-            payload = msgspec.json.decode(payload)
+            made = self._of_json(payload)
+            mapped = Mapped(made) if made is not None else self._whole(self._decoded(payload))
+            if storable.MARK in payload:
+                self._refuse_nul(mapped.record)
+            return mapped
+        return self._whole(payload)
+
+    def _whole(self, payload: Any) -> Mapped:
         if not isinstance(payload, Mapping):
-            found = Problem("", "", shown(payload), "the payload is not an object", self.file)
-            raise MappingError(self.name, [found])
+            raise self._refused("the payload is not an object", shown(payload))
         return self._run(payload)
+
+    def _refuse_nul(self, record: Any) -> None:
+        field = storable.field_with_nul(record)
+        if field is not None:
+            problem = Problem(field, "", "", "holds U+0000, which no database keeps", self.file)
+            raise MappingError(self.name, [problem])
+
+    @cached_property
+    def typed(self) -> Typed | None:
+        """The plan as a function that decodes for itself; made when the first JSON arrives."""
+        try:
+            return typed(self.plan)
+        except RecursionError:
+            return None  # a path of hundreds of keys: the whole payload is decoded for it
+
+    def _of_json(self, payload: bytes) -> Any:
+        """The record, or None where that takes the whole payload, decoded: to map it, or to say
+        what is wrong with it."""
+        if self.typed is None:
+            return None
+        try:
+            # What is skipped is not looked at, and text that is no UTF-8 could not be shown later.
+            payload.decode()
+            return self.typed.mapped(self.typed.decode(payload), Steps().spend)
+        except (msgspec.MsgspecError, *FAILURES):
+            return None
+        except TooManySteps as error:
+            raise self._refused(str(error)) from None
+
+    def _decoded(self, payload: bytes) -> Any:
+        try:
+            return msgspec.json.decode(payload)
+        except RecursionError:
+            raise self._refused("the payload is nested too deeply") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+            raise self._refused(f"the payload is not JSON: {reason}") from None
+
+    def _refused(self, message: str, found: str = "") -> MappingError:
+        return MappingError(self.name, [Problem("", "", found, message, self.file)])
 
     def render(self, record: Record, context: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Turn a canonical record into the body of a request; ``context`` is ``$.context``.
@@ -71,15 +121,14 @@ class Definition:
                 made = None  # the collector finds the same fault, and has the words for it
             return self.collected(payload) if made is None else Mapped(made)
         except TooManySteps as error:
-            problem = Problem("", "", "", str(error), self.file)
-            raise MappingError(self.name, [problem]) from None
+            raise self._refused(str(error)) from None
 
     def collected(self, payload: Mapping[str, Any]) -> Mapped:
         """Map a payload step by step, whatever is wrong with it.
 
         Raises ``MappingError`` and ``TooManySteps``.
         """
-        run = Collector(self.file, inbound=self.source is None)
+        run = Collector(inbound=self.source is None)
         values = run.filled(self.plan, Scope(payload, None, payload, Steps()))
         if run.problems:
             spared = (

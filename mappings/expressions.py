@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import jmespath
-from jmespath.exceptions import JMESPathError
 
 from mappings.generated import Source
 from mappings.jmespath_code import Tree, write_function
@@ -73,7 +72,7 @@ def parse(text: str) -> Expression:
         raise BadExpression(f"an expression of more than {LENGTH} characters")
     try:
         tree: Tree = dict(jmespath.compile(body or "@").parsed)
-    except JMESPathError as error:
+    except ValueError as error:  # JMESPathError, or an index of more digits than int() takes
         reason = " ".join(str(error).split())
         raise BadExpression(f"not an expression: {text!r}: {reason}") from error
     except RecursionError:

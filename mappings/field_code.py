@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
 from mappings.definition import spelled
 from mappings.fieldtypes import members
+from mappings.generated import Source
 from mappings.limits import spend_size
+from mappings.numbers import countable, exact, minor_units, rounded_minor_units
 from mappings.place import Place
 from mappings.plan import FieldPlan
 from mappings.steps import (
@@ -23,15 +25,25 @@ from mappings.steps import (
 )
 from mappings.transforms import TRANSFORMS
 
-INLINE: Mapping[str, tuple[type, str]] = {
-    "boolean": (bool, "{}"),
-    "email": (str, "{}.strip().lower()"),
-    "lower": (str, "{}.lower()"),
-    "squash_spaces": (str, "' '.join({}.split())"),
-    "strip": (str, "{}.strip()"),
-    "text": (str, "{}"),
+INLINE: Mapping[str, tuple[tuple[type, str, str], ...]] = {
+    "boolean": ((bool, "", "{0}"),),
+    "email": ((str, "", "{0}.strip().lower()"),),
+    "lower": ((str, "", "{0}.lower()"),),
+    "squash_spaces": ((str, "", "' '.join({0}.split())"),),
+    "strip": ((str, "", "{0}.strip()"),),
+    "strip_html": ((str, "'<' not in {0} and '&' not in {0}", "' '.join({0}.split())"),),
+    "text": ((str, "", "{0}"), (int, "", "f'{{{0}}}'")),
 }
-"""What a transform does with values of one type, written out to spare them the call."""
+"""What a transform does with values of a type, where a condition holds, written out to spare them
+the call."""
+
+STRAIGHT: Mapping[str, Callable[..., Any]] = {
+    "decimal": exact,
+    "money": minor_units,
+    "money_rounded": rounded_minor_units,
+    "quantity": countable,
+}
+"""What a transform consists of, where it is another function under a name for people."""
 
 
 def write_required(field: FieldPlan, place: Place) -> str:
@@ -69,21 +81,29 @@ def _short(step: Transform, value: str, absent: str, field: FieldPlan, place: Pl
     """The usual optional field in one line."""
     source = place.source
     there = _there(field, value)
-    if step.name in INLINE:
-        call = _call(step, value, place)
-        kind, inlined = INLINE[step.name]
-        usual = f"{source.use(type)}({value}) is {source.use(kind)}"
-        if kind is str and field.blank_is_null:
-            usual += f" and {value} != ''"
-        made = f"{inlined.format(value)} if {usual} else {call}"
-        return source.once(f"{made} if {there} else {absent}")
     made = f"{_call(step, value, place)} if {there} else {absent}"
+    if step.name in INLINE:
+        # What is of the usual type is not null, so that it is asked first.
+        return source.once(_inlined(step.name, value, field.blank_is_null, source) + made)
     if not _may_be_null(step) or absent == source.bind(None):
         return source.once(made)
     result = source.let(made)
     with source.block(f"if {result} is None:"):
         source.line(f"{result} = {absent}")
     return result
+
+
+def _inlined(name: str, value: str, blank_is_null: bool, source: Source) -> str:
+    """What a transform does written out, to be followed by what is done with anything else."""
+    usual = ""
+    for kind, condition, result in INLINE[name]:
+        asked = [f"{source.use(type)}({value}) is {source.use(kind)}"]
+        if kind is str and blank_is_null:
+            asked.append(f"{value} != ''")
+        if condition:
+            asked.append(condition.format(value))
+        usual += f"{result.format(value)} if {' and '.join(asked)} else "
+    return usual
 
 
 def _there(field: FieldPlan, value: str) -> str:
@@ -148,9 +168,7 @@ def _transform(step: Transform, value: str, place: Place) -> str:
     source = place.source
     call = _call(step, value, place)
     if step.name in INLINE:
-        kind, inlined = INLINE[step.name]
-        usual = f"{source.use(type)}({value}) is {source.use(kind)}"
-        call = f"{inlined.format(value)} if {usual} else {call}"
+        call = _inlined(step.name, value, False, source) + call
     return source.once(call)
 
 
@@ -159,7 +177,7 @@ def _call(step: Transform, value: str, place: Place) -> str:
     source = place.source
     constants = [f"{name}={source.bind(given)}" for name, given in step.constants.items()]
     arguments = [f"{argument.name}={_argument(argument, place)}" for argument in step.arguments]
-    function = source.use(TRANSFORMS[step.name])
+    function = source.use(STRAIGHT.get(step.name, TRANSFORMS[step.name]))
     return f"{function}({', '.join([value, *constants, *arguments])})"
 
 

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
-_BOUND = re.compile(r"\bk\d+\b")
+from mappings.shapes import Shape
+
+_BOUND = re.compile(r"\b[kf]\d+\b")
 _SHOWN = 40
 
 
@@ -23,10 +25,15 @@ class Source:
     def __init__(self) -> None:
         self.getters: dict[str, str] = {}
         """Variables that hold a payload's object, and those that read their keys."""
+        self.shapes: dict[str, Shape] = {}
+        """Variables that hold a struct, or a list of structs, and what is in them."""
+        self.present: set[str] = set()
+        """Variables that are not null where they are used."""
         self._lines: list[str] = []
         self._finished: list[str] = []
         self._names: dict[str, Any] = {"__builtins__": {}}
         self._bound: dict[Any, str] = {}
+        self._attributes: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._memory: list[dict[str, str]] = []
         self._indent = 0
@@ -41,6 +48,10 @@ class Source:
             name = self._bound[key] = self.fresh("k")
             self._names[name] = value
         return name
+
+    def attribute(self, key: str) -> str:
+        """The attribute of structs that stands for a key of the payload."""
+        return self._attributes.setdefault(key, f"f{len(self._attributes) + 1}")
 
     def use(self, function: Callable[..., Any]) -> str:
         """The name of one of our own functions."""
@@ -99,12 +110,15 @@ class Source:
     @contextmanager
     def function(self, header: str) -> Iterator[None]:
         """What is added within is a function of its own, before what is being written."""
-        kept = self._lines, self._memory, self._indent, self.nesting, self.getters
-        self._lines, self._memory, self._indent, self.nesting, self.getters = [], [], 0, 0, {}
+        kept = self._lines, self._memory, self._indent, self.nesting
+        known = self.getters, self.shapes, self.present
+        self._lines, self._memory, self._indent, self.nesting = [], [], 0, 0
+        self.getters, self.shapes, self.present = {}, {}, set()
         with self.block(f"def {header}:"):
             yield
         self._finished += [*self._lines, ""]
-        self._lines, self._memory, self._indent, self.nesting, self.getters = kept
+        self._lines, self._memory, self._indent, self.nesting = kept
+        self.getters, self.shapes, self.present = known
 
     def compiled(self, name: str) -> Callable[..., Any]:
         """Run the source in its own namespace and give the function of that name."""
@@ -118,8 +132,8 @@ class Source:
         return "\n".join(self._explained(line) for line in self._finished)
 
     def _explained(self, line: str) -> str:
+        meant = self._names | {name: key for key, name in self._attributes.items()}
         shown = [
-            f"{name} = {repr(self._names[name])[:_SHOWN]}"
-            for name in dict.fromkeys(_BOUND.findall(line))
+            f"{name} = {repr(meant[name])[:_SHOWN]}" for name in dict.fromkeys(_BOUND.findall(line))
         ]
         return f"{line}  # {', '.join(shown)}" if shown else line

@@ -12,6 +12,7 @@ from typing import Any
 
 from mappings import jmespath_runtime as runtime
 from mappings.generated import Source
+from mappings.shapes import Shape
 
 Tree = dict[str, Any]
 
@@ -26,25 +27,47 @@ def written(tree: Tree, value: str, source: Source) -> str:
     return _WRITERS[tree["type"]](tree, value, source)
 
 
-def write_function(tree: Tree, source: Source) -> str:
-    """Write an expression as a function of ``(value, spend)``; gives its name."""
+def write_function(tree: Tree, source: Source, shape: Shape | None = None) -> str:
+    """Write an expression as a function of ``(value, spend)``; gives its name.
+
+    ``shape``: that of the value, where it is typed.
+    """
     name = source.fresh("part")
     with source.function(f"{name}(value, spend)"):
+        if shape is not None:
+            source.shapes["value"] = shape
         source.line(f"return {written(tree, 'value', source)}")
     return name
 
 
 def _written_aside(tree: Tree, value: str, source: Source) -> str:
-    return source.once(f"{write_function(tree, source)}({value}, spend)")
+    name = write_function(tree, source, source.shapes.get(value))
+    return source.once(f"{name}({value}, spend)")
 
 
 def _field(tree: Tree, value: str, source: Source) -> str:
+    shape = source.shapes.get(value)
+    if shape is not None:
+        return _attribute(tree["value"], value, shape, source)
     key = source.bind(tree["value"])
     if value in source.getters:
         return source.once(f"{source.getters[value]}({key})")
     is_object = f"{source.use(type)}({value}) is {source.use(dict)}"
     otherwise = f"{source.use(runtime.field)}({value}, {key})"
     return source.once(f"{value}.get({key}) if {is_object} else {otherwise}")
+
+
+def _attribute(key: str, value: str, shape: Shape, source: Source) -> str:
+    read = f"{value}.{source.attribute(key)}"
+    if value not in source.present:
+        read += f" if {value} is not None else None"
+    return _typed(source.once(read), shape.keys[key], source)
+
+
+def _typed(name: str, shape: Shape, source: Source) -> str:
+    if shape.is_object or shape.is_list:
+        source.shapes[name] = shape
+    return name
 
 
 def _chain(tree: Tree, value: str, source: Source) -> str:
@@ -62,7 +85,9 @@ def _literal(tree: Tree, _value: str, source: Source) -> str:
 
 
 def _index(tree: Tree, value: str, source: Source) -> str:
-    return source.once(f"{source.use(runtime.index)}({value}, {source.bind(tree['value'])})")
+    shape = source.shapes.get(value)
+    name = source.once(f"{source.use(runtime.index)}({value}, {source.bind(tree['value'])})")
+    return name if shape is None else _typed(name, shape.elements(), source)
 
 
 def _slice(tree: Tree, value: str, source: Source) -> str:
@@ -133,7 +158,8 @@ def _multi_select_dict(tree: Tree, value: str, source: Source) -> str:
 
 def _unless_null(parts: list[Tree], members: Callable[[], str], value: str, source: Source) -> str:
     if all(_never_fails(part) for part in parts):
-        return source.once(f"{members()} if {value} is not None else None")
+        sure = "" if value in source.present else f" if {value} is not None else None"
+        return source.once(f"{members()}{sure}")
     found = source.let("None")
     with source.block(f"if {value} is not None:"):
         source.line(f"{found} = {members()}")

@@ -15,8 +15,20 @@ from mappings.problems import Unfit, UnfitArgument
 
 _ZERO = Decimal(0)
 
+_NEAR = 10.0**12
+"""Minor units under which a float is sure to the thousandth."""
+
+_MOST_PIECES = 10**12
+_DECIMALS_OF_PIECES = 6
+
 _LARGEST_POWER_OF_TEN = 18
 """Bounds what one amount may cost: ``1e999999`` would be a megabyte of digits."""
+
+_LARGEST_WHOLE = 10**18
+"""Less than what the 64 bits of a database's integer hold."""
+
+_PLAIN = 14
+"""Characters: with the 4 digits that some currencies have, far less than ``_LARGEST_WHOLE``."""
 
 
 @cache
@@ -57,6 +69,22 @@ def exact(value: object) -> Decimal:
     return number
 
 
+def countable(value: object) -> Decimal:
+    """A quantity as the store keeps it, in millionths and 64 bits. Raises ``Unfit``.
+
+    >>> countable("1.5"), countable(3)
+    (Decimal('1.5'), Decimal('3'))
+    """
+    if type(value) is int and -1_000_000 < value < 1_000_000:
+        return Decimal(value)
+    number = exact(value)
+    if not -_MOST_PIECES < number < _MOST_PIECES:
+        raise Unfit("a number out of all proportion")
+    if number != round(number, _DECIMALS_OF_PIECES):
+        raise Unfit(f"more than {_DECIMALS_OF_PIECES} decimals")
+    return number
+
+
 def _parse(value: str | float) -> Decimal:
     if isinstance(value, int):
         return Decimal(value)
@@ -80,14 +108,20 @@ def minor_units(value: object, currency: str) -> int:
     (2935, 1200, 1005)
     """
     digits = exponent(currency)
-    plain = _plain_minor_units(value, digits)
-    if plain is not None:
-        return plain
+    if type(value) is str:
+        plain = _plain_minor_units(value, digits, rounded=False)
+        if plain is not None:
+            return plain
+    elif type(value) is float:
+        near = _near(value, digits)
+        # Under 10**15 a float is the quotient just where its shortest text says so.
+        if near is not None and near / 10**digits == value:
+            return near
     scaled = exact(value).scaleb(digits)
     whole = int(scaled)
     if whole != scaled:
         raise Unfit(f"more digits than {currency} has")
-    return whole
+    return in_proportion(whole)
 
 
 def rounded_minor_units(value: object, currency: str) -> int:
@@ -97,24 +131,52 @@ def rounded_minor_units(value: object, currency: str) -> int:
     (1080, -1)
     """
     digits = exponent(currency)
-    plain = _plain_minor_units(value, digits)
+    plain = None
+    if type(value) is str:
+        plain = _plain_minor_units(value, digits, rounded=True)
+    elif type(value) is float:
+        plain = _near(value, digits)
     if plain is not None:
         return plain
-    return int(exact(value).scaleb(digits).to_integral_value(ROUND_HALF_UP))
+    return in_proportion(int(exact(value).scaleb(digits).to_integral_value(ROUND_HALF_UP)))
 
 
-def _plain_minor_units(value: object, digits: int) -> int | None:
-    """The short way for what nearly every amount looks like: ``10.50``, without a Decimal."""
-    if not isinstance(value, str) or len(value) > _LARGEST_POWER_OF_TEN:
-        return None
+def in_proportion(whole: int) -> int:
+    """A whole number that the store can hold. Raises ``Unfit``."""
+    if -_LARGEST_WHOLE < whole < _LARGEST_WHOLE:
+        return whole
+    raise Unfit("a number out of all proportion")
+
+
+def _plain_minor_units(value: str, digits: int, *, rounded: bool) -> int | None:
+    """The short way for text that looks like nearly every amount: ``10.50``, without a Decimal."""
     whole, _, fraction = value.partition(".")
-    if len(fraction) > digits:
-        fraction = fraction.rstrip("0")
     figures = whole + fraction
-    missing = digits - len(fraction)
-    if missing < 0 or not (figures.isascii() and figures.isdigit()):
+    if not figures.isdigit() or not value.isascii() or len(value) > _PLAIN:
         return None
-    return int(figures) * 10**missing if missing else int(figures)
+    missing = digits - len(fraction)
+    if not missing:
+        return int(figures)
+    if missing > 0:
+        return int(figures) * int(10**missing)
+    kept, rest = figures[:missing] or "0", figures[missing:]
+    if rounded:
+        return int(kept) + (rest >= "5")
+    return None if rest.strip("0") else int(kept)
+
+
+def _near(value: float, digits: int) -> int | None:
+    """The minor units next to a float, where none of its digits can make it another's.
+
+    The product is off by far less than the tenth left between 0.4 and the half that would round
+    the other way. What is almost nothing may be out of all proportion.
+    """
+    scaled = value * 10.0**digits
+    if -_NEAR < scaled < _NEAR:
+        near = round(scaled)
+        if -0.4 < scaled - near < 0.4 and (near or not value):
+            return near
+    return None
 
 
 def major_units(amount: int, currency: str) -> Decimal:

@@ -11,6 +11,7 @@ from mappings.generated import Source
 from mappings.jmespath_code import written
 from mappings.jmespath_runtime import getter
 from mappings.plan import RecordPlan
+from mappings.shapes import Shape
 from mappings.steps import Transform
 
 Path = tuple[str, ...]
@@ -24,8 +25,10 @@ class Place:
     item: str
     holders: tuple[str, ...] = ()
 
-    def below(self, item: str) -> Place:
-        """The scope of a nested record."""
+    def below(self, item: str, shape: Shape | None) -> Place:
+        """The scope of a nested record. ``shape``: what the item is, where it is typed."""
+        if shape is not None:
+            self.source.shapes[item] = shape
         return Place(self.source, item, (*self.holders, self.item))
 
     def read(self, expression: Expression) -> str:
@@ -47,9 +50,10 @@ class Place:
         never fails, so that it is safe whether or not they turn out to be needed.
         """
         source, item = self.source, self.item
-        get = source.getters[item] = source.fresh("get")
-        is_object = f"{source.use(type)}({item}) is {source.use(dict)}"
-        source.line(f"{get} = {item}.get if {is_object} else {source.use(getter)}({item})")
+        if item not in source.shapes:
+            get = source.getters[item] = source.fresh("get")
+            is_object = f"{source.use(type)}({item}) is {source.use(dict)}"
+            source.line(f"{get} = {item}.get if {is_object} else {source.use(getter)}({item})")
         used: Counter[Path] = Counter()
         expressions = [(0, when)] if when else []
         for distance, expression in [*expressions, *_expressions(record, 0)]:

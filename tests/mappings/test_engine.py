@@ -125,7 +125,7 @@ def test_an_unknown_value_parks_and_names_the_table_and_the_value(define: Define
     assert problem.file == "test.it.toml"
     assert str(caught.value) == (
         "test.it: state: the value table 'state' does not know this value, "
-        "found 'on-its-way' at 'state' (test.it.toml)"
+        "found 'on-its-way' at 'state' (test.it.toml:9)"
     )
 
 
@@ -143,8 +143,8 @@ def test_an_item_at_fault_is_set_aside_and_the_record_goes_on(define: Define) ->
     (item,) = mapped.item_problems
     assert (item.field, item.index, item.raw) == ("packages", 1, bad)
     assert [str(problem) for problem in item.problems] == [
-        "tracking_number: missing at 'no' (test.it.toml)",
-        "lines[0].quantity: not a number, found 'x' at 'qty' (test.it.toml)",
+        "tracking_number: missing at 'no' (test.it.toml:18)",
+        "lines[0].quantity: not a number, found 'x' at 'qty' (test.it.toml:26)",
     ]
 
 

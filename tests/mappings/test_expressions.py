@@ -18,7 +18,7 @@ from mappings.jmespath_runtime import truthy
 from mappings.problems import Unfit
 
 _KEYS = st.sampled_from(["a", "b", "c", '"a b"', '"def"'])
-_DOCUMENTS = st.recursive(
+DOCUMENTS = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-2, 2)
@@ -29,7 +29,7 @@ _DOCUMENTS = st.recursive(
     ),
     max_leaves=20,
 )
-_LITERALS = _DOCUMENTS.map(lambda value: f"`{json.dumps(value)}`") | st.just("'x'") | st.just("''")
+_LITERALS = DOCUMENTS.map(lambda value: f"`{json.dumps(value)}`") | st.just("'x'") | st.just("''")
 _ONE = [
     "length",
     "abs",
@@ -83,7 +83,7 @@ def _composed(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-_EXPRESSIONS = st.recursive(_KEYS | st.just("@") | _LITERALS, _composed, max_leaves=8)
+EXPRESSIONS = st.recursive(_KEYS | st.just("@") | _LITERALS, _composed, max_leaves=8)
 
 
 def read(expression: str, item: Any, parent: Any = None, root: Any = None) -> Any:
@@ -99,12 +99,12 @@ def answer(search: Callable[[str, Any], Any], expression: str, document: Any) ->
 
 
 @settings(max_examples=600)
-@given(_EXPRESSIONS, _DOCUMENTS)
+@given(EXPRESSIONS, DOCUMENTS)
 def test_generated_code_answers_what_the_reference_answers(expression: str, document: Any) -> None:
     assert answer(read, expression, document) == answer(jmespath.search, expression, document)
 
 
-@given(_DOCUMENTS)
+@given(DOCUMENTS)
 def test_truth_is_the_truth_of_jmespath(document: Any) -> None:
     assert truthy(document) is bool(jmespath.search("@ && `true`", document))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from mappings import Definition, DefinitionsInvalid, MappingError
@@ -100,9 +101,10 @@ quantity = "n"
     )
     few = {"no": "1", "rows": [{"sku": "A", "n": 1}] * 100}
     assert len(definition.apply(few).record.lines) == 100
-    for no in ("1", None):
+    many = {"rows": [{"sku": "A", "n": 1}] * 3_000}
+    for payload in (many | {"no": "1"}, many, msgspec.json.encode(many | {"no": "1"})):
         with pytest.raises(MappingError) as caught:
-            definition.apply({"no": no, "rows": [{"sku": "A", "n": 1}] * 3_000})
+            definition.apply(payload)
         (problem,) = caught.value.problems
         assert (problem.message, problem.file) == (MESSAGE, "test.it.toml")
 
