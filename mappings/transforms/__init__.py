@@ -10,10 +10,10 @@ A new one goes into the module of its kind, under ``@transform``.
 
 from __future__ import annotations
 
-from mappings.transforms import amounts, numeric, outbound, texts, times
+from mappings.transforms import addresses, amounts, numeric, outbound, parcels, texts, times
 from mappings.transforms.registry import TRANSFORMS
 
-MODULES = (texts, numeric, amounts, times, outbound)
+MODULES = (texts, numeric, amounts, times, outbound, addresses, parcels)
 """Where the transforms live; importing them fills the list."""
 
 __all__ = ["MODULES", "TRANSFORMS"]

@@ -5,7 +5,7 @@ The argument ``currency`` is an ISO 4217 code; amounts are decimals in its major
 
 from __future__ import annotations
 
-from mappings.numbers import exponent, minor_units, rounded_minor_units
+from mappings.numbers import exponent, in_proportion, minor_units, rounded_minor_units
 from mappings.problems import Unfit, UnfitArgument
 from mappings.transforms.registry import transform
 from mappings.transforms.texts import text
@@ -73,7 +73,7 @@ def money_sum(value: object, *, currency: str) -> int:
     >>> money_sum(["1.35", "0.40", None], currency="EUR")
     175
     """
-    return sum(_amounts(value, currency))
+    return in_proportion(sum(_amounts(value, currency)))
 
 
 @transform
@@ -84,7 +84,7 @@ def money_difference(value: object, *, currency: str) -> int:
     2000
     """
     amounts = _amounts(value, currency)
-    return 2 * amounts[0] - sum(amounts) if amounts else 0
+    return in_proportion(2 * amounts[0] - sum(amounts)) if amounts else 0
 
 
 @transform

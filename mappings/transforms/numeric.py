@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from mappings.numbers import exact
+from mappings.numbers import countable, exact, in_proportion
 from mappings.problems import Unfit
 from mappings.transforms.registry import transform
 
@@ -19,7 +19,7 @@ def integer(value: object) -> int:
     number = exact(value)
     if number != number.to_integral_value():
         raise Unfit("not a whole number")
-    return int(number)
+    return in_proportion(int(number))
 
 
 @transform
@@ -39,7 +39,7 @@ def quantity(value: object) -> Decimal:
     >>> quantity(2), quantity("1.5"), quantity(-1)
     (Decimal('2'), Decimal('1.5'), Decimal('-1'))
     """
-    return exact(value)
+    return countable(value)
 
 
 @transform
@@ -49,7 +49,7 @@ def quantity_absolute(value: object) -> Decimal:
     >>> quantity_absolute("-2")
     Decimal('2')
     """
-    return abs(exact(value))
+    return abs(countable(value))
 
 
 @transform
@@ -62,7 +62,7 @@ def quantity_difference(value: object) -> Decimal:
     if not isinstance(value, list):
         raise Unfit("not a list of quantities")
     first, *others = [Decimal(0) if part is None else exact(part) for part in value or [0]]
-    return first - sum(others)
+    return countable(first - sum(others))
 
 
 @transform

@@ -24,7 +24,10 @@ def text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError:  # Python writes no whole number of more than 4,300 digits
+            raise Unfit("a number out of all proportion") from None
     raise Unfit("not text")
 
 
@@ -116,7 +119,10 @@ def first_id(value: object) -> str | None:
     """
     if not isinstance(value, list):
         raise Unfit("not a list of ids")
-    return next((text(part) for part in value if part not in (None, "", 0, "0")), None)
+    for part in value:
+        if part not in (None, "", 0, "0"):
+            return text(part)
+    return None
 
 
 @transform
@@ -134,7 +140,11 @@ def look_up(value: object, *, table: list[Any] | None, key: str, give: str) -> A
         if isinstance(row, dict):
             found = row.get(key)
             # Whole numbers are equal where their texts are, and are quicker to compare.
-            same = found == value if kind is int and type(found) is int else str(found) == wanted
+            if kind is int and type(found) is int:
+                same = found == value
+            else:
+                # The text of a list may be endless, and no id.
+                same = isinstance(found, str | int | float) and str(found) == wanted
             if same:
                 return row.get(give)
     return None
