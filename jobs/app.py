@@ -101,6 +101,20 @@ def load(path: Path | None = None) -> Configuration:
     return settings_loader.load(settings_loader.find(path), CONNECTORS)
 
 
+def definitions_of(configuration: Configuration, draft: Path | None = None) -> Definitions:
+    """The mapping definitions in force; ``draft``: as if that file were among ops' own.
+
+    Raises ``DefinitionsInvalid``.
+    """
+    settings = configuration.settings
+    overrides = settings.mappings.overrides
+    return Definitions.load(
+        overrides and configuration.folder / overrides,
+        draft=draft,
+        connections=settings.connections,
+    )
+
+
 def store_of(settings: Settings) -> Store:
     """The store as it is found; its tables may be of another version, or missing."""
     return Store(settings.store.url)
@@ -150,12 +164,11 @@ def open_app(
     replaces the network in simulations.
     """
     settings = configuration.settings
-    overrides = settings.mappings.overrides
-    definitions = Definitions.load(overrides and configuration.folder / overrides)
+    definitions = definitions_of(configuration)
     connectors = _connectors(configuration, definitions, _doors(store, clock, transport))
     with store.write() as conn:
         migrate.one_at_a_time(conn)
-        ids = roster.register(conn, settings, CONNECTORS)
+        ids = roster.register(conn, settings, connectors)
     links = {
         name: Link(
             id=ids[name],
@@ -204,7 +217,8 @@ def _connectors(
     for name, given in configuration.settings.connections.items():
         make: Any = CONNECTORS[given.connector]
         try:
-            built[name] = make(configuration.configs[name], door(name), definitions)
+            seen = definitions.for_connection(name)
+            built[name] = make(configuration.configs[name], door(name), seen)
         except ConfigProblem as problem:
             problems.append(f"connections.{name}: {problem}")
     if problems:

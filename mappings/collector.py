@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mappings.document import Spot
 from mappings.expressions import Scope
 from mappings.jmespath_runtime import truthy
 from mappings.limits import spend_size
@@ -19,8 +20,7 @@ from mappings.problems import ItemProblem, Problem, Unfit, UnfitArgument, shown
 class Collector:
     """One payload on its way through a plan. Problems gather here."""
 
-    def __init__(self, file: str, *, inbound: bool) -> None:
-        self._file = file
+    def __init__(self, *, inbound: bool) -> None:
         self._inbound = inbound
         self.problems: list[Problem] = []
         self.item_problems: list[ItemProblem] = []
@@ -48,7 +48,7 @@ class Collector:
             if found is not None:
                 values[name] = found
             elif must and len(self.problems) == before:
-                self._complain(name, "", None, "missing")
+                self._complain(name, variants[0].spot, "", None, "missing")
         for name, sources in plan.eaches:
             many = self._each(name, sources, scope)
             if many is not None:
@@ -59,11 +59,11 @@ class Collector:
         for variant in variants:
             try:
                 inner = variant.source.read(scope) if variant.source else scope.item
-                below = Scope(inner, scope.item, scope.root, scope.steps)
-                if inner is None or not _applies(variant, below):
-                    continue
             except Unfit as why:
-                self._complain(name, variant.text, None, str(why))
+                self._complain(name, variant.spot, variant.text, None, str(why))
+                continue
+            below = Scope(inner, scope.item, scope.root, scope.steps)
+            if inner is None or not self._applies(name, variant, below):
                 continue
             problems, values = self._aside(variant, below)
             if not problems:
@@ -89,9 +89,9 @@ class Collector:
                 if isinstance(items, list):
                     self._items(name, source, items, scope, found)
                 else:
-                    self._complain(name, source.text, items, "not a list")
+                    self._complain(name, source.spot, source.text, items, "not a list")
             except Unfit as why:
-                self._complain(name, source.text, None, str(why))
+                self._complain(name, source.spot, source.text, None, str(why))
         if not present:
             return None
         return tuple(found) if self._inbound else found
@@ -103,7 +103,10 @@ class Collector:
         seen: dict[Any, Any] = {}
         for index, item in enumerate(items):
             below = Scope(item, scope.item, scope.root, scope.steps)
-            if not _applies(source, below):
+            applies = self._applies(name, source, below)
+            if applies is None:
+                return
+            if not applies:
                 continue
             problems, values = self._aside(source, below)
             if not problems:
@@ -119,11 +122,21 @@ class Collector:
                 if seen[key] == made:
                     continue
                 message = "two different items have the same value here"
-                problems = [Problem(source.unique, "", shown(key), message, self._file)]
+                problems = [_problem(source.unique, source.spot, "", shown(key), message)]
             if source.spare_record:
                 self.item_problems.append(ItemProblem(name, index, item, tuple(problems)))
             else:
                 self.problems += [problem.under(f"{name}[{index}]") for problem in problems]
+
+    def _applies(self, name: str, plan: ScopePlan, scope: Scope) -> bool | None:
+        """Whether a record applies; None, and a complaint, where that cannot be told."""
+        if plan.when is None:
+            return True
+        try:
+            return truthy(plan.when.read(scope))
+        except Unfit as why:
+            self._complain(name, plan.when_spot, plan.when.text, None, str(why))
+            return None
 
     def _aside(self, plan: ScopePlan, scope: Scope) -> tuple[list[Problem], dict[str, Any]]:
         """Fill a nested record, its problems kept apart from those gathered so far."""
@@ -141,10 +154,16 @@ class Collector:
         message = str(why) if why else "missing"
         shared = isinstance(why, UnfitArgument)
         text = field.expression.text
-        self.problems.append(Problem(field.name, text, found, message, self._file, shared))
+        self.problems.append(_problem(field.name, field.spot, text, found, message, shared=shared))
 
-    def _complain(self, name: str, text: str, value: Any, message: str) -> None:
-        self.problems.append(Problem(name, text, shown(value), message, self._file))
+    def _complain(self, name: str, spot: Spot, text: str, value: Any, message: str) -> None:
+        self.problems.append(_problem(name, spot, text, shown(value), message))
+
+
+def _problem(
+    name: str, spot: Spot, text: str, found: str, message: str, *, shared: bool = False
+) -> Problem:
+    return Problem(name, text, found, message, spot.file, shared, spot.line)
 
 
 def _produced(field: FieldPlan, scope: Scope) -> Any:
@@ -160,7 +179,3 @@ def _produced(field: FieldPlan, scope: Scope) -> Any:
             return None
         value = step(value, scope)
     return value
-
-
-def _applies(plan: ScopePlan, scope: Scope) -> bool:
-    return plan.when is None or truthy(plan.when.read(scope))

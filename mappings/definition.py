@@ -7,24 +7,22 @@ and goes on, so that one run shows every fault; ``mappings.planner`` checks name
 from __future__ import annotations
 
 import difflib
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from mappings.problems import DefinitionProblem
+from mappings.document import Complain, Spot, Table
 
 SCHEMA: Final = 1
 
 ABSENT: Final = object()
 """Stands for "not given", where None would be a value."""
 
-Complain = Callable[[str, str], None]
-"""Called with (place in the file, what is wrong with it)."""
+HEAD: Final = ("schema", "name", "version", "extends", "connections", "role")
+"""What a file says of itself, and never takes over from the one it extends."""
 
-_TOP = ("schema", "name", "version", "target", "source", "empty", "fields", "one", "each", "values")
 _BODY = ("fields", "one", "each")
+_TOP = (*HEAD, "target", "source", "empty", *_BODY, "values")
 _RULE = ("from", "value", "as", "with", "values", "default", "optional")
 _RECORD = ("from", "when", "fields", "one", "each")
 _EACH = (*_RECORD, "at_fault", "unique")
@@ -35,6 +33,7 @@ class FieldSpec:
     """One line of ``[fields]``. ``source`` is an expression, else ``constant`` is given."""
 
     name: str
+    spot: Spot
     source: str | None = None
     constant: Any = ABSENT
     transforms: tuple[str, ...] = ()
@@ -46,9 +45,12 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True)
 class RecordSpec:
-    """How one record is filled. ``where`` is its place in the file, for messages."""
+    """How one record is filled. ``spot``: where it says what it reads, ``spots``: where each of
+    its keys is, ``fields_spot``: where its fields are, or should be."""
 
-    where: str
+    spot: Spot
+    spots: Mapping[str, Spot]
+    fields_spot: Spot
     source: str | None = None
     when: str | None = None
     at_fault: str = "record"
@@ -60,69 +62,91 @@ class RecordSpec:
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """A value table: ``results`` leads from a vendor's spelling to our word."""
+    """A value table: ``results`` leads from a vendor's spelling to our word.
 
+    ``words``: where each word of ours stands. ``inherited``: another file says all of it.
+    """
+
+    spot: Spot
     otherwise: str
     results: Mapping[str, str]
+    words: Mapping[str, Spot]
+    inherited: bool
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionSpec:
-    """A whole file. ``source`` is set for outbound definitions only."""
+    """A whole definition, after what it extends was put under it.
+
+    ``version``: its own and those of all it extends (``2+1``). ``source`` is set for outbound ones
+    only. ``role``: what it stands in for, on ``connections`` only or, where there are none, by
+    being ``role``. ``chain``: the names of all it extends. ``document``: what was parsed.
+    """
 
     file: str
     name: str
-    version: int
+    version: str
     target: str
     source: str | None
     omit_empty: bool
     record: RecordSpec
     tables: Mapping[str, TableSpec]
+    role: str
+    connections: tuple[str, ...]
+    chain: tuple[str, ...]
+    document: Table
 
 
-def read(path: Path, problems: list[DefinitionProblem]) -> DefinitionSpec | None:
-    """Parse a file; add its faults to ``problems``. None where nothing can be made of it."""
-
-    def complain(where: str, message: str) -> None:
-        problems.append(DefinitionProblem(path.name, where, message))
-
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        complain("", f"not TOML: {error}")
-        return None
-    return _definition(path, document, complain)
-
-
-def _definition(path: Path, document: Mapping[str, Any], complain: Complain) -> DefinitionSpec:
-    known_keys(document, _TOP, "", complain)
-    if document.get("schema") != SCHEMA:
-        complain("schema", f"this version reads schema {SCHEMA}, not {document.get('schema')!r}")
-    name = _text(document, "name", "", complain) or ""
-    if name != path.stem:
-        complain("name", f"must equal the file's name, {path.stem!r}")
-    source = _text(document, "source", "", complain) if "source" in document else None
-    target = _text(document, "target", "", complain) or ""
+def parsed(
+    document: Table, version: str, role: str, chain: tuple[str, ...], complain: Complain
+) -> DefinitionSpec:
+    """What a document says. Complains about unknown keys and wrong shapes, and goes on."""
+    known_keys(document, _TOP, complain)
+    source = _text(document, "source", complain) if "source" in document else None
+    target = _text(document, "target", complain) or ""
     empty = document.get("empty", "keep")
     if empty not in ("keep", "omit"):
-        complain("empty", 'must be "keep" or "omit"')
+        complain(document.at("empty"), 'must be "keep" or "omit"')
+    body = document.copied(without=tuple(key for key in document if key not in _BODY))
+    return DefinitionSpec(
+        file=document.spot.file,
+        name=_text(document, "name", complain) or "",
+        version=version,
+        target=target,
+        source=source,
+        omit_empty=empty == "omit",
+        record=_record(body, _RECORD, complain, dotted=source is not None),
+        tables=_tables(document, complain),
+        role=role,
+        connections=_names(document, "connections", complain),
+        chain=chain,
+        document=document,
+    )
+
+
+def check_head(document: Table, name: str, complain: Complain) -> None:
+    """Complain about what a file says of itself. ``name``: the file's, without its ending."""
+    if document.get("schema") != SCHEMA:
+        given = document.get("schema")
+        complain(document.at("schema"), f"this version reads schema {SCHEMA}, not {given!r}")
+    if _text(document, "name", complain) not in (name, None):
+        complain(document.at("name"), f"must equal the file's name, {name!r}")
     version = document.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        complain("version", "must be a whole number from 1")
-        version = 0
-    body = {key: table for key, table in document.items() if key in _BODY}
-    record = _record(body, "", _RECORD, complain, dotted=source is not None)
-    tables = _tables(document.get("values", {}), complain)
-    return DefinitionSpec(path.name, name, version, target, source, empty == "omit", record, tables)
+        complain(document.at("version"), "must be a whole number from 1")
+    for key in ("extends", "role"):
+        if key in document:
+            _text(document, key, complain)
+    if document.get("connections", [""]) == []:
+        complain(document.at("connections"), 'must name connections, as in ["shop-eu"]')
 
 
-def known_keys(
-    table: Mapping[str, Any], known: Iterable[str], where: str, complain: Complain
-) -> None:
+def known_keys(table: Table, known: Iterable[str], complain: Complain) -> None:
     """Complain about every key that is not known, naming the nearest one."""
-    for key in table:
+    for key, spot in table.spots.items():
         if key not in known:
-            complain(where, f"unknown key {key!r}{nearest(key, known)}")
+            holder = Spot(spot.file, spot.line, table.spot.where)
+            complain(holder, f"unknown key {key!r}{nearest(key, known)}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -131,126 +155,151 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f", did you mean {close[0]!r}?" if close else ""
 
 
-def _record(
-    table: Mapping[str, Any],
-    where: str,
-    known: Sequence[str],
-    complain: Complain,
-    *,
-    dotted: bool,
-) -> RecordSpec:
-    known_keys(table, known, where, complain)
+def _record(table: Table, known: Sequence[str], complain: Complain, *, dotted: bool) -> RecordSpec:
+    known_keys(table, known, complain)
     at_fault = table.get("at_fault", "record")
     if at_fault not in ("record", "item"):
-        complain(where, 'at_fault must be "record" or "item"')
-    fields = _table(table, "fields", where, complain)
+        complain(table.at("at_fault"), 'at_fault must be "record" or "item"')
+    fields = _table(table, "fields", complain)
+    spots = {key: replace(table.at(key), where=table.spot.where) for key in _EACH}
     if dotted:
-        fields = dict(_flat(fields))
+        fields = flat(fields)
     return RecordSpec(
-        where=where,
-        source=_optional_text(table, "from", where, complain),
-        when=_optional_text(table, "when", where, complain),
+        spot=spots["from"],
+        spots=spots,
+        fields_spot=table.at("fields"),
+        source=_optional_text(table, "from", complain),
+        when=_optional_text(table, "when", complain),
         at_fault=at_fault,
-        unique=_optional_text(table, "unique", where, complain),
+        unique=_optional_text(table, "unique", complain),
         fields=tuple(
             spec
             for name, rule in fields.items()
-            if (spec := _field(name, rule, _at(where, f"fields.{name}"), complain)) is not None
+            if (spec := _field(name, rule, fields.at(name), complain)) is not None
         ),
-        ones=_nested(table, "one", where, _RECORD, complain, dotted=dotted),
-        eaches=_nested(table, "each", where, _EACH, complain, dotted=dotted),
+        ones=_nested(table, "one", _RECORD, complain, dotted=dotted),
+        eaches=_nested(table, "each", _EACH, complain, dotted=dotted),
     )
 
 
 def _nested(
-    table: Mapping[str, Any],
-    key: str,
-    where: str,
-    known: Sequence[str],
-    complain: Complain,
-    *,
-    dotted: bool,
+    table: Table, key: str, known: Sequence[str], complain: Complain, *, dotted: bool
 ) -> dict[str, tuple[RecordSpec, ...]]:
     found: dict[str, tuple[RecordSpec, ...]] = {}
-    for name, given in _table(table, key, where, complain).items():
-        place = _at(where, f"{key}.{name}")
-        variants = given if isinstance(given, list) else [given]
-        if not variants or not all(isinstance(variant, dict) for variant in variants):
-            complain(place, "must be a table, or an array of tables")
-            continue
-        found[name] = tuple(
-            _record(variant, place, known, complain, dotted=dotted) for variant in variants
-        )
+    given = _table(table, key, complain)
+    for name in given:
+        variants = variants_of(given, name, complain)
+        if variants:
+            found[name] = tuple(
+                _record(variant, known, complain, dotted=dotted) for variant in variants
+            )
     return found
 
 
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def variants_of(table: Table, name: str, complain: Complain) -> list[Table]:
+    """The tables under a name, be it one or an array of them; complains and gives none else."""
+    given = table[name]
+    variants = given if isinstance(given, list) else [given]
+    if variants and all(isinstance(variant, Table) for variant in variants):
+        return variants
+    complain(table.at(name), "must be a table, or an array of tables")
+    return []
+
+
+def flat(fields: Table) -> Table:
     """Outbound keys are paths: the bare TOML key ``a.b`` arrives as nested tables."""
+    made = Table(fields.spot)
     for name, rule in fields.items():
-        is_rule = not isinstance(rule, dict) or ({"from", "value"} & set(rule))
-        if is_rule:
-            yield f"{prefix}{name}", rule
-        else:
-            yield from _flat(rule, f"{prefix}{name}.")
+        if not isinstance(rule, Table) or {"from", "value"} & set(rule) or is_removal(rule):
+            made.put(name, rule, fields.at(name))
+            continue
+        for below, inner in (nested := flat(rule)).items():
+            made.put(f"{name}.{below}", inner, nested.at(below))
+    return made
 
 
-def _field(name: str, rule: Any, where: str, complain: Complain) -> FieldSpec | None:
+def is_removal(rule: Any) -> bool:
+    """Whether it is ``{ remove = true }``, which takes back what an extended definition says."""
+    return isinstance(rule, Table) and rule.get("remove") is True
+
+
+def _field(name: str, rule: Any, spot: Spot, complain: Complain) -> FieldSpec | None:
     if isinstance(rule, str):
-        return FieldSpec(name, source=rule)
-    if not isinstance(rule, dict):
-        complain(where, "must be an expression or a table such as { from = ... }")
+        return FieldSpec(name, spot, source=rule)
+    if not isinstance(rule, Table):
+        complain(spot, "must be an expression or a table such as { from = ... }")
         return None
-    known_keys(rule, _RULE, where, complain)
+    if is_removal(rule):
+        complain(spot, "there is nothing to remove: no definition that is extended fills it")
+        return None
+    known_keys(rule, _RULE, complain)
     if ("from" in rule) == ("value" in rule):
-        complain(where, "needs either from or value")
+        complain(spot, "needs either from or value")
         return None
     optional = rule.get("optional", False)
     if not isinstance(optional, bool):
-        complain(where, "optional must be true or false")
+        complain(spot, "optional must be true or false")
     if "value" in rule and len(rule) > 1:
-        complain(where, "a constant takes nothing beside value")
+        complain(spot, "a constant takes nothing beside value")
     return FieldSpec(
         name,
-        source=_optional_text(rule, "from", where, complain),
+        spot,
+        source=_optional_text(rule, "from", complain),
         constant=rule.get("value", ABSENT),
-        transforms=_names(rule.get("as", []), where, complain),
-        arguments=_table(rule, "with", where, complain),
-        values=_optional_text(rule, "values", where, complain),
+        transforms=_transforms(rule.get("as", []), spot, complain),
+        arguments=_table(rule, "with", complain),
+        values=_optional_text(rule, "values", complain),
         default=rule.get("default", ABSENT),
         optional=optional is True,
     )
 
 
-def _names(given: Any, where: str, complain: Complain) -> tuple[str, ...]:
+def _transforms(given: Any, spot: Spot, complain: Complain) -> tuple[str, ...]:
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        complain(where, "as must be a transform or a list of transforms")
+        complain(spot, "as must be a transform or a list of transforms")
         return ()
     return tuple(names)
 
 
-def _tables(given: Any, complain: Complain) -> dict[str, TableSpec]:
+def _names(table: Table, key: str, complain: Complain) -> tuple[str, ...]:
+    names = table.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        complain(table.at(key), 'must be a list of names, as in ["shop-eu"]')
+        return ()
+    return tuple(dict.fromkeys(names))
+
+
+def _tables(document: Table, complain: Complain) -> dict[str, TableSpec]:
     tables: dict[str, TableSpec] = {}
-    for name, table in _table({"values": given}, "values", "", complain).items():
-        where = f"values.{name}"
-        if not isinstance(table, dict):
-            complain(where, "must be a table")
+    given = _table(document, "values", complain)
+    for name, table in given.items():
+        if not isinstance(table, Table):
+            complain(given.at(name), "must be a table")
             continue
-        known_keys(table, ("otherwise", "map"), where, complain)
-        otherwise = _optional_text(table, "otherwise", where, complain) or "park"
-        tables[name] = TableSpec(otherwise, _results(table, where, complain))
+        known_keys(table, ("otherwise", "map"), complain)
+        words = _table(table, "map", complain)
+        spots = [table.spot, *table.spots.values(), *words.spots.values()]
+        tables[name] = TableSpec(
+            table.spot,
+            _optional_text(table, "otherwise", complain) or "park",
+            _results(words, complain),
+            words.spots,
+            all(spot.file != document.spot.file for spot in spots),
+        )
     return tables
 
 
-def _results(table: Mapping[str, Any], where: str, complain: Complain) -> dict[str, str]:
+def _results(words: Table, complain: Complain) -> dict[str, str]:
     results: dict[str, str] = {}
-    for ours, spellings in _table(table, "map", where, complain).items():
+    for ours, spellings in words.items():
         if not isinstance(spellings, list):
-            complain(where, f"{ours} must list the spellings, as in {ours} = [...]")
+            complain(words.at(ours), f"{ours} must list the spellings, as in {ours} = [...]")
             continue
         for spelling in map(spelled, spellings):
             if spelling in results:
-                complain(where, f"{spelling!r} leads to both {results[spelling]!r} and {ours!r}")
+                both = f"{results[spelling]!r} and {ours!r}"
+                complain(words.at(ours), f"{spelling!r} leads to both {both}")
             results[spelling] = ours
     return results
 
@@ -259,30 +308,28 @@ def spelled(value: Any) -> str:
     """A payload's value as a value table writes it: JSON's true and false, else plain text."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list | dict) and value:
+        # Its text may be endless: a few `[@, @]` in a row double it every time.
+        return "a list" if isinstance(value, list) else "an object"
     return str(value)
 
 
-def _at(where: str, below: str) -> str:
-    return f"{where}.{below}" if where else below
-
-
-def _table(table: Mapping[str, Any], key: str, where: str, complain: Complain) -> dict[str, Any]:
-    given = table.get(key, {})
-    if isinstance(given, dict):
+def _table(table: Table, key: str, complain: Complain) -> Table:
+    given = table.get(key)
+    if isinstance(given, Table):
         return given
-    complain(_at(where, key), "must be a table")
-    return {}
+    if given is not None:
+        complain(table.at(key), "must be a table")
+    return Table(table.at(key))
 
 
-def _text(table: Mapping[str, Any], key: str, where: str, complain: Complain) -> str | None:
+def _text(table: Table, key: str, complain: Complain) -> str | None:
     given = table.get(key)
     if isinstance(given, str) and given:
         return given
-    complain(_at(where, key), "must be a text")
+    complain(table.at(key), "must be a text")
     return None
 
 
-def _optional_text(
-    table: Mapping[str, Any], key: str, where: str, complain: Complain
-) -> str | None:
-    return _text(table, key, where, complain) if key in table else None
+def _optional_text(table: Table, key: str, complain: Complain) -> str | None:
+    return _text(table, key, complain) if key in table else None

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import msgspec
 
 from mappings.canonical import Record
+from mappings.numbers import exact
+from mappings.problems import Unfit
 
 
 @cache
@@ -101,4 +103,10 @@ def named(hint: Any) -> str:
 
 def converted(value: Any, hint: Any) -> Any:
     """A constant of a definition as the field's type. Raises ``msgspec.ValidationError``."""
-    return msgspec.convert(value, hint, strict=False)
+    made = msgspec.convert(value, hint, strict=False)
+    if isinstance(made, Decimal):
+        try:
+            return exact(made)
+        except Unfit as error:
+            raise msgspec.ValidationError(str(error)) from None
+    return made

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mappings.compiler import compiled
-from mappings.definition import DefinitionSpec, read
+from mappings.definition import DefinitionSpec
+from mappings.document import collector
 from mappings.engine import Definition
 from mappings.plan import RecordPlan
 from mappings.planner import planned
 from mappings.problems import DefinitionProblem, DefinitionsInvalid
+from mappings.scopes import check_scopes
+from mappings.shelf import Shelf
 
 SHIPPED = Path(__file__).parent / "definitions"
 
@@ -20,32 +23,65 @@ class Definitions(Mapping[str, Definition]):
 
     def __init__(self, definitions: Mapping[str, Definition]) -> None:
         self._definitions = dict(definitions)
+        self._views: dict[str, Definitions] = {}
+        self._scoped = [one for one in self._definitions.values() if one.spec.connections]
 
     @classmethod
-    def load(cls, overrides: Path | None = None) -> Definitions:
+    def load(
+        cls,
+        overrides: Path | None = None,
+        *,
+        draft: Path | None = None,
+        connections: Iterable[str] | None = None,
+    ) -> Definitions:
         """Read and check every definition.
 
-        A file in ``overrides`` replaces the shipped one of the same name, or adds one.
-        Raises ``DefinitionsInvalid`` with every problem of every file.
+        A file in ``overrides`` extends or replaces the shipped one of the same name, or adds one;
+        ``draft`` does so as if it were there. ``connections``: those there are, where that is
+        known. Raises ``DefinitionsInvalid`` with every problem of every file.
         """
-        files = {path.name: path for path in SHIPPED.glob("*.toml")}
+        own: list[Path] = []
         if overrides is not None:
             if not overrides.is_dir():
                 problem = DefinitionProblem(str(overrides), "", "no such folder")
                 raise DefinitionsInvalid([problem])
-            files |= {path.name: path for path in overrides.glob("*.toml")}
-        return cls.of(path for _, path in sorted(files.items()))
+            own += sorted(overrides.glob("*.toml"))
+        if draft is not None:
+            own = [file for file in own if file.name != draft.name] + [draft]
+        return cls._checked(own, True, connections)
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Definitions:
-        """Read and check just these files. Raises ``DefinitionsInvalid``."""
+        """Read and check just these files, which may extend one another and shipped ones.
+
+        Raises ``DefinitionsInvalid``.
+        """
+        return cls._checked(files, False, None)
+
+    @classmethod
+    def _checked(
+        cls, own: Iterable[Path], shipped: bool, connections: Iterable[str] | None
+    ) -> Definitions:
         problems: list[DefinitionProblem] = []
-        plans = [
-            (spec, planned(spec, problems)) for path in files if (spec := read(path, problems))
-        ]
+        complain = collector(problems)
+        shelf = Shelf(sorted(SHIPPED.glob("*.toml")), own, complain)
+        specs = [spec for name in shelf.names(shipped=shipped) if (spec := shelf.spec(name))]
+        plans = [(spec, planned(spec, complain)) for spec in specs]
+        check_scopes(specs, shelf.spec, connections, complain)
         if problems:
-            raise DefinitionsInvalid(problems)
+            raise DefinitionsInvalid(sorted(problems, key=lambda problem: problem.file))
         return cls({spec.name: _definition(spec, plan) for spec, plan in plans})
+
+    def for_connection(self, name: str) -> Definitions:
+        """Those in force on one connection: what is scoped to it stands in for its role."""
+        if not self._scoped:
+            return self
+        if name not in self._views:
+            here = [one for one in self._scoped if name in one.spec.connections]
+            found = {key: one for key, one in self.items() if not one.spec.connections}
+            found |= {one.name: one for one in here} | {one.spec.role: one for one in here}
+            self._views[name] = _View(found)
+        return self._views[name]
 
     def __getitem__(self, name: str) -> Definition:
         return self._definitions[name]
@@ -57,8 +93,16 @@ class Definitions(Mapping[str, Definition]):
         return len(self._definitions)
 
 
+class _View(Definitions):
+    """What one connection sees: nothing in it is scoped any more."""
+
+    def for_connection(self, name: str) -> Definitions:
+        """Itself: a view is of one connection."""
+        return self
+
+
 def _definition(spec: DefinitionSpec, plan: RecordPlan) -> Definition:
     function, code = compiled(plan)
     return Definition(
-        spec.name, spec.version, spec.target, spec.source, spec.file, plan, function, code
+        spec.name, spec.version, spec.target, spec.source, spec.file, plan, function, code, spec
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mappings.canonical import Record
+from mappings.document import Spot
 from mappings.expressions import Expression
 from mappings.steps import Step
 
@@ -22,6 +23,7 @@ class FieldPlan:
     """One field: what ``expression`` finds goes through ``steps`` from left to right.
 
     ``blank_is_null``: empty text means nothing is there. ``fallback``: what the field is then.
+    ``spot``: the file and line that say so.
     """
 
     name: str
@@ -30,6 +32,7 @@ class FieldPlan:
     blank_is_null: bool
     fallback: Any
     personal: bool
+    spot: Spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class ScopePlan:
     spare_record: bool
     unique: str | None
     record: RecordPlan
+    spot: Spot
+    when_spot: Spot
 
     @property
     def text(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,17 +16,16 @@ from mappings import canonical, fieldtypes
 from mappings.canonical import Record
 from mappings.definition import (
     ABSENT,
-    Complain,
     DefinitionSpec,
     FieldSpec,
     RecordSpec,
     TableSpec,
     nearest,
 )
+from mappings.document import Complain, Spot
 from mappings.expressions import Expression
 from mappings.limits import SCOPES
 from mappings.plan import OMIT, REQUIRED, FieldPlan, RecordPlan, ScopePlan
-from mappings.problems import DefinitionProblem
 from mappings.requests import request_maker
 from mappings.steps import (
     UNKNOWN,
@@ -55,37 +55,34 @@ class Types:
         return replace(self, item=item, parent=self.item)
 
 
-def planned(spec: DefinitionSpec, problems: list[DefinitionProblem]) -> RecordPlan:
-    """Plan a whole definition; add its faults to ``problems``."""
-
-    def complain(where: str, message: str) -> None:
-        problem = DefinitionProblem(spec.file, where, message)
-        if problem not in problems:
-            problems.append(problem)
-
-    source = _record_class(spec.source, "source", complain) if spec.source else None
+def planned(spec: DefinitionSpec, complain: Complain) -> RecordPlan:
+    """Plan a whole definition; complain about every name, type and expression at fault."""
+    head = spec.document
+    source = _record_class(spec.source, head.at("source"), complain) if spec.source else None
     if spec.source is None:
-        target = _record_class(spec.target, "target", complain)
+        target = _record_class(spec.target, head.at("target"), complain)
     else:
         target = None
         if spec.target != "request":
-            complain("target", 'must be "request" where source is given')
+            complain(head.at("target"), 'must be "request" where source is given')
     root = source or UNKNOWN
     planner = _Planner(spec.tables, spec.omit_empty, complain)
     if source is None and target is None:
         return RecordPlan(None, dict, {}, (), (), ())
     plan = planner.record(spec.record, target, Types(root, UNKNOWN, root))
-    for name in spec.tables.keys() - planner.used_tables:
-        complain(f"values.{name}", "no field uses this table")
+    for name, table in spec.tables.items():
+        # An extension may well have replaced the field that used an inherited one.
+        if name not in planner.used_tables and not table.inherited:
+            complain(table.spot, "no field uses this table")
     return plan
 
 
-def _record_class(name: str, where: str, complain: Complain) -> type[Record] | None:
+def _record_class(name: str, spot: Spot, complain: Complain) -> type[Record] | None:
     found = getattr(canonical, name, None)
     if isinstance(found, type) and issubclass(found, Record):
         return found
     known = [key for key, value in vars(canonical).items() if isinstance(value, type)]
-    complain(where, f"no canonical record {name!r}{nearest(name, known)}")
+    complain(spot, f"no canonical record {name!r}{nearest(name, known)}")
     return None
 
 
@@ -104,21 +101,19 @@ class _Planner:
     def record(self, spec: RecordSpec, target: type[Record] | None, types: Types) -> RecordPlan:
         known = fieldtypes.record_fields(target) if target else None
         fields = [
-            field for field in spec.fields if self._known(field.name, known, _place(spec.where))
+            field for field in spec.fields if self._known(field.name, known, _holder(field.spot))
         ]
         plan = RecordPlan(
             target=target,
             make=(lambda values: target(**values)) if target else request_maker(self._omit_empty),
             constants={
-                field.name: self._constant(field, known, spec.where)
-                for field in fields
-                if field.source is None
+                field.name: self._constant(field, known) for field in fields if field.source is None
             },
             fields=tuple(
                 planned_field
                 for field in fields
                 if field.source is not None
-                and (planned_field := self._field(field, field.source, target, types, spec.where))
+                and (planned_field := self._field(field, field.source, target, types))
             ),
             ones=tuple(
                 (
@@ -127,47 +122,54 @@ class _Planner:
                     known is not None and known[name].required,
                 )
                 for name, variants in spec.ones.items()
-                if self._known(name, known, variants[0].where)
+                if self._known(name, known, variants[0].spot)
             ),
             eaches=tuple(
                 (name, self._scopes(name, variants, target, types, many=True))
                 for name, variants in spec.eaches.items()
-                if self._known(name, known, variants[0].where)
+                if self._known(name, known, variants[0].spot)
             ),
         )
         self._complete(spec, target)
         return plan
 
-    def _known(self, name: str, known: Mapping[str, Any] | None, where: str) -> bool:
+    def _known(self, name: str, known: Mapping[str, Any] | None, spot: Spot) -> bool:
         if known is None or name in known:
             return True
-        self._complain(where, f"unknown field {name!r}{nearest(name, known)}")
+        self._complain(spot, f"unknown field {name!r}{nearest(name, known)}")
         return False
 
     def _complete(self, spec: RecordSpec, target: type[Record] | None) -> None:
         """Every canonical field without a default is filled, and none twice."""
-        where = _place(spec.where)
+        spot = spec.fields_spot
         filled = [*(field.name for field in spec.fields), *spec.ones, *spec.eaches]
         for name in sorted({name for name in filled if filled.count(name) > 1}):
-            self._complain(where, f"{name!r} is filled twice")
+            self._complain(spot, f"{name!r} is filled twice")
         if target is None:
             return
         for name, info in fieldtypes.record_fields(target).items():
             if info.required and name not in filled:
-                self._complain(where, f"{target.__name__}.{name} is required, but not mapped")
+                self._complain(spot, f"{target.__name__}.{name} is required, but not mapped")
 
     def _constant(
-        self, field: FieldSpec, known: Mapping[str, msgspec.structs.FieldInfo] | None, where: str
+        self, field: FieldSpec, known: Mapping[str, msgspec.structs.FieldInfo] | None
     ) -> Any:
         if known is None:
-            return field.constant
-        return self._converted(field.constant, known[field.name].type, _place(where, field.name))
+            return self._sendable(field.constant, field.spot)
+        return self._converted(field.constant, known[field.name].type, field.spot)
 
-    def _converted(self, value: Any, wanted: Any, where: str) -> Any:
+    def _sendable(self, value: Any, spot: Spot) -> Any:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            self._complain(spot, f"{value!r} is nothing that JSON can say")
+        return value
+
+    def _converted(self, value: Any, wanted: Any, spot: Spot) -> Any:
         try:
             return fieldtypes.converted(value, wanted)
         except msgspec.ValidationError:
-            self._complain(where, f"{value!r} is not {fieldtypes.named(wanted)}")
+            self._complain(spot, f"{value!r} is not {fieldtypes.named(wanted)}")
             return None
 
     def _field(
@@ -176,26 +178,25 @@ class _Planner:
         source: str,
         target: type[Record] | None,
         types: Types,
-        record_where: str,
     ) -> FieldPlan | None:
-        where = _place(record_where, field.name)
-        parsed = expression(source, where, self._complain)
+        spot = field.spot
+        parsed = expression(source, spot, self._complain)
         if parsed is None:
             return None
-        found = self._type_at(parsed, types, where)
+        found = self._type_at(parsed, types, spot)
         info = fieldtypes.record_fields(target)[field.name] if target else None
         wanted = info.type if info else UNKNOWN
         if info and (fieldtypes.nested_record(wanted) or fieldtypes.repeated_record(wanted)):
-            self._complain(where, "holds records: fill it with [one.…] or [each.…]")
+            self._complain(spot, "holds records: fill it with [one.…] or [each.…]")
             return None
-        steps, given = chain(field, wanted, found, where, self._complain)
+        steps, given = chain(field, wanted, found, self._complain)
         if field.values is not None:
-            steps, given = (*steps, self._translate(field.values, wanted, where)), wanted
+            steps, given = (*steps, self._translate(field.values, wanted, spot)), wanted
         if info is None:
             steps = (*steps, RefuseUnsendable())
-            self._refuse_unsendable_type(given, where)
+            self._refuse_unsendable_type(given, spot)
         elif not fieldtypes.fits(given, wanted):
-            self._complain(where, _mismatch(given, wanted))
+            self._complain(spot, _mismatch(given, wanted))
         text = info is not None and str in fieldtypes.members(wanted)
         if info and info.required and text:
             steps = (*steps, RefuseBlank())
@@ -204,32 +205,31 @@ class _Planner:
             expression=parsed,
             steps=steps,
             blank_is_null=info is not None and (info.required or not text),
-            fallback=self._fallback(field, info, where),
+            fallback=self._fallback(field, info),
             personal=_personal(target, field.name, source),
+            spot=spot,
         )
 
-    def _translate(self, name: str, wanted: Any, where: str) -> Step:
+    def _translate(self, name: str, wanted: Any, spot: Spot) -> Step:
         self.used_tables.add(name)
         if name in self._tables:
             return translation(self._tables[name], name, wanted, self._complain)
-        self._complain(where, f"no value table {name!r}{nearest(name, self._tables)}")
+        self._complain(spot, f"no value table {name!r}{nearest(name, self._tables)}")
         return RefuseBlank()
 
-    def _refuse_unsendable_type(self, given: Any, where: str) -> None:
+    def _refuse_unsendable_type(self, given: Any, spot: Spot) -> None:
         if given is not UNKNOWN and {Decimal, datetime} & set(fieldtypes.members(given)):
-            self._complain(where, f"{fieldtypes.named(given)} needs a transform to be sent")
+            self._complain(spot, f"{fieldtypes.named(given)} needs a transform to be sent")
 
-    def _fallback(
-        self, field: FieldSpec, info: msgspec.structs.FieldInfo | None, where: str
-    ) -> Any:
+    def _fallback(self, field: FieldSpec, info: msgspec.structs.FieldInfo | None) -> Any:
         if field.default is not ABSENT:
             if info is None:
-                return field.default
-            return self._converted(field.default, info.type, where)
+                return self._sendable(field.default, field.spot)
+            return self._converted(field.default, info.type, field.spot)
         if info is None:
             return OMIT
         if field.optional and info.required:
-            self._complain(where, "cannot be optional: the canonical field has no default")
+            self._complain(field.spot, "cannot be optional: the canonical field has no default")
         return OMIT if field.optional else REQUIRED
 
     def _scopes(
@@ -247,26 +247,28 @@ class _Planner:
             nested = (fieldtypes.repeated_record if many else fieldtypes.nested_record)(hint)
             if nested is None:
                 kind = "[each.…] needs a list of records" if many else "[one.…] needs a record"
-                self._complain(variants[0].where, f"{kind}, {name!r} is not")
+                self._complain(variants[0].spot, f"{kind}, {name!r} is not")
                 return ()
         return tuple(self._scope(variant, nested, types) for variant in variants)
 
     def _scope(self, spec: RecordSpec, nested: type[Record] | None, types: Types) -> ScopePlan:
-        parsed = expression(spec.source, spec.where, self._complain) if spec.source else None
-        when = expression(spec.when, spec.where, self._complain) if spec.when else None
+        parsed = expression(spec.source, spec.spot, self._complain) if spec.source else None
+        when = expression(spec.when, spec.spots["when"], self._complain) if spec.when else None
         inner = types.item
         if parsed is not None:
-            inner = _item_type(self._type_at(parsed, types, spec.where))
+            inner = _item_type(self._type_at(parsed, types, spec.spot))
         below = types.below(inner)
         if when is not None:
-            self._type_at(when, below, spec.where)
-        if spec.at_fault == "item" and (nested is None or "." in spec.where.removeprefix("each.")):
-            self._complain(spec.where, 'at_fault = "item" is for the outer lists of a record')
+            self._type_at(when, below, spec.spots["when"])
+        if spec.at_fault == "item" and (nested is None or self._depth > 0):
+            told = 'at_fault = "item" is for the outer lists of a record'
+            self._complain(spec.spots["at_fault"], told)
         if spec.unique is not None and nested is not None:
-            self._known(spec.unique, fieldtypes.record_fields(nested), spec.where)
+            self._known(spec.unique, fieldtypes.record_fields(nested), spec.spots["unique"])
         if self._depth == SCOPES:
-            self._complain(spec.where, f"records nested deeper than {SCOPES} levels")
-            return ScopePlan(parsed, when, False, None, RecordPlan(None, dict, {}, (), (), ()))
+            self._complain(spec.spot, f"records nested deeper than {SCOPES} levels")
+            nothing = RecordPlan(None, dict, {}, (), (), ())
+            return ScopePlan(parsed, when, False, None, nothing, spec.spot, spec.spot)
         self._depth += 1
         record = self.record(spec, nested, below)
         self._depth -= 1
@@ -276,9 +278,11 @@ class _Planner:
             spare_record=spec.at_fault == "item",
             unique=spec.unique,
             record=record,
+            spot=spec.spot,
+            when_spot=spec.spots["when"],
         )
 
-    def _type_at(self, parsed: Expression, types: Types, where: str) -> Any:
+    def _type_at(self, parsed: Expression, types: Types, spot: Spot) -> Any:
         """The type of what a plain path leads to; complains about a key the record lacks."""
         current = {"item": types.item, "parent": types.parent, "root": types.root}[parsed.origin]
         if parsed.path is None:
@@ -289,7 +293,7 @@ class _Planner:
                 return UNKNOWN
             fields = fieldtypes.record_fields(record)
             if key not in fields:
-                self._complain(where, f"{record.__name__} has no {key!r}{nearest(key, fields)}")
+                self._complain(spot, f"{record.__name__} has no {key!r}{nearest(key, fields)}")
                 return UNKNOWN
             current = fields[key].type
         return current
@@ -301,10 +305,9 @@ def _item_type(hint: Any) -> Any:
     return fieldtypes.repeated_record(hint) or fieldtypes.nested_record(hint) or UNKNOWN
 
 
-def _place(*parts: str) -> str:
-    """Where in the file: the record's own place, then its fields, then one of them."""
-    where, *names = parts
-    return ".".join(filter(None, [where, "fields", *names]))
+def _holder(spot: Spot) -> Spot:
+    """A field's place, named by the ``fields`` that it stands in."""
+    return replace(spot, where=spot.where.rpartition("fields")[0] + "fields")
 
 
 def _mismatch(given: Any, wanted: Any) -> str:

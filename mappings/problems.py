@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 _SHOWN = 60
+_SEARCHED = 1_000
+_LONGEST = 500
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 _PHONE = re.compile(r"[+(]\d[\d ()./-]{6,}\d")
 
@@ -32,7 +34,8 @@ class Problem:
     """One reason why a payload does not map.
 
     ``field`` is the canonical path (``lines[2].quantity``), ``expression`` where the value was
-    looked for, ``value`` what was found (shortened, personal data masked), ``file`` the definition.
+    looked for, ``value`` what was found (shortened, personal data masked), ``file`` and ``line``
+    where the definition says so; line 0 is the file as a whole.
     ``shared``: what is at fault (a currency ...) is at fault for other fields as well.
     """
 
@@ -42,6 +45,7 @@ class Problem:
     message: str
     file: str
     shared: bool = False
+    line: int = 0
 
     def under(self, prefix: str) -> Problem:
         """The same problem, seen from the record that holds this one."""
@@ -50,7 +54,8 @@ class Problem:
     def __str__(self) -> str:
         found = f", found {self.value}" if self.value else ""
         read = f" at {self.expression!r}" if self.expression else ""
-        return f"{self.field or 'record'}: {self.message}{found}{read} ({self.file})"
+        place = _place(self.file, self.line)
+        return visible(f"{self.field or 'record'}: {self.message}{found}{read} ({place})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +82,21 @@ class MappingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DefinitionProblem:
-    """One fault of a definition file. ``where`` is the place in it, e.g. ``fields.currency``."""
+    """One fault of a definition file. ``where`` is the place in it, e.g. ``fields.currency``;
+    line 0 is the file as a whole."""
 
     file: str
     where: str
     message: str
+    line: int = 0
 
     def __str__(self) -> str:
-        return (
-            f"{self.file}: {self.where}: {self.message}"
-            if self.where
-            else (f"{self.file}: {self.message}")
-        )
+        told = f"{self.where}: {self.message}" if self.where else self.message
+        return visible(f"{_place(self.file, self.line)}: {told}")
+
+
+def _place(file: str, line: int) -> str:
+    return f"{file}:{line}" if line else file
 
 
 class DefinitionsInvalid(Exception):
@@ -117,9 +125,26 @@ def shown(value: Any, *, personal: bool = False) -> str:
         return f"a list of {len(value)}"
     if personal:
         return f"text of {len(value)} characters" if isinstance(value, str) else "a masked value"
-    masked = _PHONE.sub("[phone]", _EMAIL.sub("[e-mail]", repr(value)))
-    return _shorten(masked)
+    if isinstance(value, int) and abs(value) > 10**_SHOWN:
+        return "a number of very many digits"
+    # Searching takes the square of what has no space in it, and little of it is shown.
+    written = repr(value[:_SEARCHED] if isinstance(value, str) else value)
+    return _shorten(_PHONE.sub("[phone]", _EMAIL.sub("[e-mail]", written)))
 
 
 def _shorten(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def visible(text: str) -> str:
+    r"""A message for screens and logs: what would not be seen, or would turn what follows around,
+    is written as an escape, and the middle of an endless one is left out.
+
+    >>> visible("unknown key 'a\u200bb'")
+    "unknown key 'a\\u200bb'"
+    """
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 150]} ... {text[-150:]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

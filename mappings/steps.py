@@ -18,7 +18,8 @@ from typing import Any, Final
 import msgspec
 
 from mappings import fieldtypes
-from mappings.definition import Complain, FieldSpec, TableSpec, nearest, spelled
+from mappings.definition import FieldSpec, TableSpec, nearest, spelled
+from mappings.document import Complain, Spot
 from mappings.expressions import BadExpression, Expression, Scope, parse
 from mappings.limits import Spend, spend_size, spend_whole
 from mappings.problems import Unfit, UnfitArgument
@@ -130,68 +131,68 @@ Step = Transform | Translation | RefuseBlank | RefuseUnsendable
 """Takes a value and where it was found; giving None means "nothing there"."""
 
 
-def expression(text: str, where: str, complain: Complain) -> Expression | None:
+def expression(text: str, spot: Spot, complain: Complain) -> Expression | None:
     """Parse, or complain and give None."""
     try:
         return parse(text)
     except BadExpression as error:
-        complain(where, str(error))
+        complain(spot, str(error))
         return None
 
 
 def chain(
-    spec: FieldSpec, wanted: Any, found: Any, where: str, complain: Complain
+    spec: FieldSpec, wanted: Any, found: Any, complain: Complain
 ) -> tuple[tuple[Step, ...], Any]:
     """The transforms of a field as steps, and the type of what they give.
 
     ``wanted``: the canonical type, used where the field names no transform, or ``UNKNOWN``;
     ``found``: the type of what the expression gives, where that is known.
     """
-    names = spec.transforms
+    names, spot = spec.transforms, spec.spot
     if not names and spec.values is None and wanted is not UNKNOWN:
         names = tuple(filter(None, [_BY_TYPE.get(fieldtypes.without_none(wanted))]))
     known = [name for name in names if name in TRANSFORMS]
     for name in names:
         if name not in TRANSFORMS:
-            complain(where, f"unknown transform {name!r}{nearest(name, TRANSFORMS)}")
+            complain(spot, f"unknown transform {name!r}{nearest(name, TRANSFORMS)}")
     taken = {argument for name in known for argument in signature(name).arguments}
     for argument in spec.arguments:
         if argument not in taken and len(known) == len(names):
-            complain(where, f"no transform takes {argument!r}{nearest(argument, taken)}")
+            complain(spot, f"no transform takes {argument!r}{nearest(argument, taken)}")
     steps: list[Step] = []
     for name in known:
         sign = signature(name)
         if found is not UNKNOWN and not fieldtypes.fits(found, sign.takes):
             gives, takes = fieldtypes.named(found), fieldtypes.named(sign.takes)
-            complain(where, f"{name} takes {takes}, but is given {gives}")
-        steps.append(_step(name, spec.arguments, where, complain))
+            complain(spot, f"{name} takes {takes}, but is given {gives}")
+        steps.append(_step(name, spec.arguments, spot, complain))
         found = UNKNOWN if sign.gives is Any else sign.gives
     if len(known) < len(names):
         found = wanted  # the unknown transform was reported; its type would be a second complaint
     return tuple(steps), found
 
 
-def _step(name: str, given: Mapping[str, Any], where: str, complain: Complain) -> Step:
+def _step(name: str, given: Mapping[str, Any], spot: Spot, complain: Complain) -> Step:
     sign = signature(name)
     constants: dict[str, Any] = {}
     arguments: list[Argument] = []
     for argument, hint in sign.arguments.items():
         if argument not in given:
             if argument in sign.needed:
-                complain(where, f"{name} needs {argument!r}: with = {{ {argument} = ... }}")
+                complain(spot, f"{name} needs {argument!r}: with = {{ {argument} = ... }}")
             continue
         value = given[argument]
         if isinstance(value, str):
-            parsed = expression(value, where, complain)
+            parsed = expression(value, spot, complain)
             if parsed is not None:
                 arguments.append(_argument(argument, parsed, hint))
         elif isinstance(value, dict) and set(value) == {"value"}:
             try:
                 constants[argument] = fieldtypes.converted(value["value"], hint)
             except msgspec.ValidationError:
-                complain(where, f"{argument} must be {fieldtypes.named(hint)}")
+                complain(spot, f"{argument} must be {fieldtypes.named(hint)}")
         else:
-            complain(where, f"{argument} must be an expression or {{ value = ... }}")
+            complain(spot, f"{argument} must be an expression or {{ value = ... }}")
     return Transform(name, constants, tuple(arguments))
 
 
@@ -203,7 +204,6 @@ def _argument(name: str, parsed: Expression, hint: Any) -> Argument:
 
 def translation(table: TableSpec, name: str, wanted: Any, complain: Complain) -> Step:
     """A value table as a step. Its results are checked against the field's type."""
-    where = f"values.{name}"
 
     def result(word: str) -> Any:
         if wanted is UNKNOWN:
@@ -211,7 +211,8 @@ def translation(table: TableSpec, name: str, wanted: Any, complain: Complain) ->
         try:
             return fieldtypes.converted(word, wanted)
         except msgspec.ValidationError:
-            complain(where, f"{word!r} is not {fieldtypes.named(wanted)}")
+            spot = table.words.get(word, table.spot)
+            complain(spot, f"{word!r} is not {fieldtypes.named(wanted)}")
             return None
 
     results = {spelling: result(word) for spelling, word in table.results.items()}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from mappings import Definition, Mapped, MappingError
+from mappings import Definition, Definitions, Mapped, MappingError
 from mappings.problems import shown
 from state import inbox
 from state.store import Store
@@ -60,17 +60,34 @@ class Comparison:
     parking: dict[str, FieldChange] = field(default_factory=dict)
 
 
-def topics_of(link: Link, name: str) -> list[str]:
-    """The streams of a connection that are read with the definition of this name."""
-    return [topic for topic, used in link.connector.info.definitions.items() if used == name]
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A stream of a connection that would be read with another definition than now."""
+
+    link: Link
+    topic: str
+    in_force: Definition
+    proposed: Definition
+
+
+def affected(
+    links: Iterable[Link], in_force: Definitions, proposed: Definitions, name: str
+) -> list[Affected]:
+    """The streams whose definition is the one of this name or extends it, now or as proposed."""
+    found = []
+    for link in links:
+        now, then = in_force.for_connection(link.name), proposed.for_connection(link.name)
+        for topic, role in link.connector.info.definitions.items():
+            both = now[role], then[role]
+            named = any(name in (one.name, *one.spec.chain) for one in both)
+            if named and both[0].source is None:
+                found.append(Affected(link, topic, *both))
+    return found
 
 
 def compare(
     store: Store,
-    link: Link,
-    topic: str,
-    in_force: Definition,
-    proposed: Definition,
+    stream: Affected,
     *,
     since: datetime | None,
     into: Comparison,
@@ -83,10 +100,13 @@ def compare(
     after: int | None = 0
     while after is not None:
         with store.read() as conn:
-            page, after = inbox.newest(conn, link.id, topic, since=since, after=after, limit=PAGE)
+            page, after = inbox.newest(
+                conn, stream.link.id, stream.topic, since=since, after=after, limit=PAGE
+            )
         for row in page:
             payload = inbox.text(row)
-            _note(into, row.external_id, _mapped(in_force, payload), _mapped(proposed, payload))
+            old, new = _mapped(stream.in_force, payload), _mapped(stream.proposed, payload)
+            _note(into, row.external_id, old, new)
         progress(len(page))
 
 

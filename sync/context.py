@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from connectors.base import Clock, Connector, Cursor
-from mappings import Definitions
+from mappings import Definition, Definitions
 from state.store import Store
 
 
@@ -52,6 +52,14 @@ class Hub:
         if run.connection is None:
             raise ValueError(f"job {run.job} runs without a connection")
         return self.links[run.connection]
+
+    def definition(self, link: Link, topic: str) -> Definition:
+        """What a connection's payloads of a stream are read with.
+
+        Raises ``LookupError`` when its connector names none.
+        """
+        name = link.connector.info.definitions[topic]
+        return self.definitions.for_connection(link.name)[name]
 
     def link_by_id(self, connection_id: int) -> Link:
         return next(link for link in self.links.values() if link.id == connection_id)

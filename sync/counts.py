@@ -27,7 +27,7 @@ def pull_stock(hub: Hub, run: Run) -> None:
     connector = link.connector
     if not isinstance(connector, PullsStock):
         raise TypeError(f"{connector.info.name} does not pull stock")
-    definition = hub.definitions[connector.info.definitions[TOPIC]]
+    definition = hub.definition(link, TOPIC)
     readings: list[Reading] = []
     cursor = run.cursor
     for page in connector.pull_stock(run.cursor):

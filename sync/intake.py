@@ -13,7 +13,6 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connectors.base import PullsOrders, RawRecord
-from mappings import Definition
 from mappings import canonical as c
 from mappings.totals import calculated_total
 from state import catalogue, history, inbox, orders, stock
@@ -61,21 +60,18 @@ def pull_orders(hub: Hub, run: Run) -> None:
             return
 
 
-def order_definition(hub: Hub, link: Link) -> Definition:
-    return hub.definitions[link.connector.info.definitions[TOPIC]]
-
-
 def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Reading]:
     """Map what is new on a page; no transaction is open while the mapping runs."""
     hashed = [inbox.received(record.external_id, record.text) for record in records]
     with hub.store.read() as conn:
         seen = inbox.known(conn, link.id, TOPIC, [item.external_id for item in hashed])
+    definition = hub.definition(link, TOPIC)
     arrivals = []
     for item in hashed:
         mark = (item.external_id, item.sha256)
         if mark not in seen:
             seen.add(mark)
-            arrivals.append(read_received(order_definition(hub, link), item))
+            arrivals.append(read_received(definition, item))
     return arrivals
 
 

@@ -18,7 +18,7 @@ def pull_listings(hub: Hub, run: Run) -> None:
     connector = link.connector
     if not isinstance(connector, PullsListings):
         raise TypeError(f"{connector.info.name} does not pull listings")
-    definition = hub.definitions[connector.info.definitions[TOPIC]]
+    definition = hub.definition(link, TOPIC)
     for page in connector.pull_listings():
         readings = [read(definition, raw.external_id, raw.text) for raw in page.records]
         mapped: list[c.Listing] = [r.record for r in readings if r.record is not None]

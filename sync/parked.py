@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from connectors.base import Finding, SetsAside
+from mappings import Problem
 from state import catalogue, history, inbox, intents, orders, stock, streams
 from sync import intake, outcomes, shipping
 from sync.context import Hub, Link
@@ -91,15 +92,27 @@ def _records(conn: Connection) -> list[Parked]:
             connection=row.connection,
             order=row.external_id,
             reason="mapping",
-            detail="; ".join(
-                f"{p['field'] or 'record'}: {p['message']}" for p in row.problems or []
-            ),
+            detail="; ".join(map(_told, row.problems or [])),
             remedy=f"correct the definition {row.mapping_version or row.topic} "
             "(or the record at its source), then 'crossdock retry'",
             since=row.received_at,
         )
         for row in inbox.parked(conn)
     ]
+
+
+def _told(kept: Mapping[str, str]) -> str:
+    """A problem of a payload in full, as the inbox keeps it."""
+    return str(
+        Problem(
+            field=kept["field"],
+            expression=kept["expression"],
+            value=kept["value"],
+            message=kept["message"],
+            file=kept["file"],
+            line=int(kept.get("line", 0)),
+        )
+    )
 
 
 def _held(conn: Connection) -> list[Parked]:
@@ -173,7 +186,7 @@ def _again(
     take: Callable[[Connection, Hub, Link, Reading], set[str]],
     wake: set[str],
 ) -> bool:
-    definition = hub.definitions[link.connector.info.definitions[topic]]
+    definition = hub.definition(link, topic)
     reading = read(definition, row.external_id, inbox.text(row))
     if reading.record is None:
         item = reading.received

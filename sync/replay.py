@@ -59,7 +59,7 @@ class Replay:
 
         Raises ``LookupError`` when the connection has no definition for orders.
         """
-        definition = intake.order_definition(self.hub, self.link)
+        definition = self.hub.definition(self.link, intake.TOPIC)
         results: Counter[str] = Counter()
         unparked: set[str] = set()
         for done in self._parked(definition):

@@ -27,7 +27,7 @@ def pull_shipments(hub: Hub, run: Run) -> None:
     connector = link.connector
     if not isinstance(connector, PullsShipments):
         raise TypeError(f"{connector.info.name} does not pull shipments")
-    definition = hub.definitions[connector.info.definitions[TOPIC]]
+    definition = hub.definition(link, TOPIC)
     for page in connector.pull_shipments(run.cursor, run.since or link.since):
         report(run, page.findings)
         readings = [read(definition, raw.external_id, raw.text) for raw in page.records]

@@ -3,99 +3,25 @@
 from __future__ import annotations
 
 import json
-import logging
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from click.testing import CliRunner, Result
 
-from connectors.base import RawRecord
-from jobs.cli import cli
-from jobs.commands.options import opened
 from mappings import Definitions
 from mappings.library import SHIPPED
 from mappings.transforms import TRANSFORMS
-from state import catalogue
-from sync import intake
 from sync.suggestion import suggest
-from tests.conftest import REPOSITORY
+from tests.jobs.mapping_commands import Commands, installed
 from tests.sync.conftest import woo_order
 
 CHANGED = ('title = { from = "name"', 'title = { from = "sku"')
 
 
-@pytest.fixture(autouse=True)
-def logging_left_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-class Commands:
-    """An installation with one shop, and orders in its inbox."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.settings = folder / "settings.toml"
-
-    def __call__(self, *arguments: str) -> Result:
-        given = ["--config", str(self.settings), *arguments]
-        return CliRunner().invoke(cli, given, prog_name="crossdock")
-
-    def json(self, *arguments: str) -> Any:
-        done = self(*arguments, "--json")
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
-
-    def take(self, *payloads: dict[str, Any]) -> None:
-        with opened(self.settings) as installation:
-            hub, link = installation.hub, installation.hub.links["shop-eu"]
-            records = [RawRecord.of(str(payload["id"]), payload) for payload in payloads]
-            arrivals = intake.read_page(hub, link, records)
-            with hub.store.write() as conn:
-                catalogue.upsert_sku(conn, code="A", title="Thing A", gtin="", weight_g=1)
-                intake.take_in(conn, link, arrivals, installation.clock.now())
-
-    def draft(self, *replacements: tuple[str, str], folder: str = "drafts") -> Path:
-        """A definition that is not in force: the shipped one with texts replaced."""
-        text = (SHIPPED / "woocommerce.orders.toml").read_text(encoding="utf-8")
-        for old, new in replacements:
-            assert old in text
-            text = text.replace(old, new)
-        (self.folder / folder).mkdir(exist_ok=True)
-        file = self.folder / folder / "woocommerce.orders.toml"
-        file.write_text(text, encoding="utf-8")
-        return file
-
-    def payload(self, document: Any) -> str:
-        file = self.folder / "payload.json"
-        file.write_text(json.dumps(document), encoding="utf-8")
-        return str(file)
-
-
 @pytest.fixture
-def crossdock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    monkeypatch.setenv("SHOP_KEY", "ck_1")
-    monkeypatch.setenv("SHOP_SECRET", "cs_1")
-    (tmp_path / "overrides").mkdir()
-    (tmp_path / "settings.toml").write_text("""
-[mappings]
-overrides = "overrides"
-[connections.shop-eu]
-connector = "woocommerce"
-timezone = "Europe/Berlin"
-url = "http://127.0.0.1:9/shop"
-consumer_key = "env:SHOP_KEY"
-consumer_secret = "env:SHOP_SECRET"
-""")
-    return Commands(tmp_path)
+def crossdock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    yield from installed(tmp_path, monkeypatch)
 
 
 def test_every_function_is_listed_with_an_example(crossdock: Commands) -> None:
@@ -284,19 +210,3 @@ def test_what_was_not_found_is_said(crossdock: Commands) -> None:
     assert 'channel_order_id = { from = "id", as = "text" }' in done.stdout
     assert "# grand_total = ... is needed and was not found" in done.stdout
     assert "no list of objects with a quantity" in done.stdout
-
-
-# ---- the page for ops --------------------------------------------------------------------------
-
-
-def test_the_examples_of_the_page_work(crossdock: Commands) -> None:
-    page = (REPOSITORY / "docs" / "mappings.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(toml|json)\n(.*?)```", page, re.DOTALL)
-    definition = next(text for kind, text in blocks if kind == "toml")
-    payload = next(text for kind, text in blocks if kind == "json")
-    printed = [text for kind, text in blocks if kind == "json"][1]
-    file = crossdock.folder / "myshop.orders.toml"
-    file.write_text(definition, encoding="utf-8")
-    done = crossdock("mappings", "try", str(file), crossdock.payload(json.loads(payload)))
-    assert done.exit_code == 0, done.output
-    assert json.loads(printed).items() <= json.loads(done.stdout).items()

@@ -26,7 +26,7 @@ def test_every_shipped_definition_loads(definitions: Definitions) -> None:
     assert set(definitions) == {path.stem for path in SHIPPED.glob("*.toml")}
     assert {"woocommerce.orders", "amazon.orders"} <= set(definitions)
     assert definitions["woocommerce.orders"].target == "Order"
-    assert definitions["woocommerce.orders"].version >= 1
+    assert definitions["woocommerce.orders"].version.isdigit()
 
 
 def test_all_faults_of_a_file_are_told_at_once(define: Define) -> None:
@@ -96,7 +96,7 @@ reddy = ["done"]
         ),
         (
             COUNT + 'on_hand = { from = "x", values = "q" }\n[values.q.map]\nmany = ["b"]',
-            "values.q: 'many' is not a decimal",
+            "values.q.map.many: 'many' is not a decimal",
         ),
         (COUNT.replace("[fields]", 'empty = "all"\n[fields]'), 'must be "keep" or "omit"'),
         (COUNT.replace("[fields]", "fancy = 1\n[fields]"), "unknown key 'fancy'"),
@@ -108,7 +108,7 @@ reddy = ["done"]
         ),
         (
             'target = "Shipment"\n[each.packages]\nat_fault = "me"\nunique = "number"',
-            'each.packages: at_fault must be "record" or "item"',
+            'each.packages.at_fault: at_fault must be "record" or "item"',
         ),
         (
             'target = "Shipment"\n[each.packages]\nunique = "number"',
@@ -159,6 +159,52 @@ def test_a_fault_is_told_with_its_place(define: Define, body: str, fault: str) -
     assert any(fault in told for told in faults(define, body)), faults(define, body)
 
 
+def test_each_fault_names_the_line_that_says_so(define: Define) -> None:
+    body = """target = "Shipment"
+[fields]
+reference = { from = "ref", as = "lowr" }
+external_id = "id"
+state = { from = "state", values = "state" }
+
+[each.packages]
+from = "boxes["
+when = "no["
+unique = "number"
+at_fault = "all"
+[each.packages.fields]
+tracking_number = "no"
+colour = "red"
+
+[values.state]
+otherwse = "park"
+[values.state.map]
+lost = ["x"]
+shipped = "y"
+[values.other.map]
+"""
+    with pytest.raises(DefinitionsInvalid) as caught:
+        define(body)
+    lines = {problem.line: problem.message for problem in caught.value.problems}
+    said = {
+        number: text
+        for number, text in enumerate((HEAD + body).splitlines(), start=1)
+        if number in lines
+    }
+    assert {text.split(" ")[0] for text in said.values()} == {
+        "reference",
+        "from",
+        "when",
+        "unique",
+        "at_fault",
+        "colour",
+        "otherwse",
+        "lost",
+        "shipped",
+        "[values.other.map]",
+    }
+    assert len(caught.value.problems) == len(said)
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -199,7 +245,7 @@ def test_faults_of_several_files_are_told_together(tmp_path: Path) -> None:
         "test.two.toml",
     ]
     assert caught.value.problems[0] == DefinitionProblem(
-        "test.one.toml", "fields", "StockCount.sku is required, but not mapped"
+        "test.one.toml", "fields", "StockCount.sku is required, but not mapped", 1
     )
 
 
@@ -208,7 +254,7 @@ def test_an_override_replaces_the_shipped_definition(tmp_path: Path) -> None:
     ours = shipped.replace("version = 1", "version = 2", 1)
     (tmp_path / "woocommerce.orders.toml").write_text(ours, encoding="utf-8")
     loaded = Definitions.load(overrides=tmp_path)
-    assert loaded["woocommerce.orders"].version == 2
+    assert loaded["woocommerce.orders"].version == "2"
     assert len(loaded) == len(Definitions.load())
 
 

@@ -99,7 +99,7 @@ def test_a_fraction_for_a_vendor_of_whole_pieces_is_a_problem(define: Define) ->
         definition.render(REQUEST, {"channel": 1})
     assert [str(problem) for problem in caught.value.problems] == [
         "shipment.items[1].qty: not a whole number, found Decimal('1.5') at 'quantity' "
-        "(test.it.toml)"
+        "(test.it.toml:23)"
     ]
 
 

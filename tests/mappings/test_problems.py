@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings import Definitions, MappingError
+from mappings import Definition, Definitions, MappingError
 from mappings.problems import shown
 
 SECRETS = ["Ada Lovelace", "12 Some Street", "ada@example.org", "+49 170 1234567", "SW1A 1AA"]
@@ -64,3 +65,41 @@ def test_what_is_shown_is_short_and_what_is_personal_is_not_shown(value: object)
     hidden = shown(value, personal=True)
     assert not isinstance(value, str) or hidden == f"text of {len(value)} characters"
     assert len(hidden) <= 60
+
+
+def test_a_problem_of_a_nested_record_names_the_line_that_says_so(
+    define: Callable[[str], Definition],
+) -> None:
+    definition = define("""target = "Shipment"
+[fields]
+reference = "ref"
+external_id = "id"
+state = { value = "shipped" }
+[[each.packages]]
+from = "boxes"
+when = "length(weight)"
+[each.packages.fields]
+tracking_number = "no"
+[[each.packages]]
+from = "bags"
+unique = "tracking_number"
+[each.packages.fields]
+tracking_number = "no"
+carrier = "by"
+[[each.packages]]
+from = "crates"
+[each.packages.fields]
+tracking_number = "no"
+""")
+    bags = [{"no": 1, "by": "x"}, {"no": 1, "by": "y"}]
+    payload = {"ref": "R", "boxes": [{"no": 1, "weight": 3}], "bags": bags, "crates": "many"}
+    with pytest.raises(MappingError) as caught:
+        definition.apply(payload)
+    told = [(problem.field, problem.expression, problem.line) for problem in caught.value.problems]
+    assert told == [
+        ("external_id", "id", 7),
+        ("packages", "length(weight)", 11),
+        ("packages[1].tracking_number", "", 15),
+        ("packages", "crates", 21),
+    ]
+    assert {problem.file for problem in caught.value.problems} == {"test.it.toml"}

@@ -10,28 +10,28 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from mappings import Definition, Definitions
+from mappings import Definitions
 from mappings.library import SHIPPED
 from state import tables as t
 from sync import intake
-from sync.comparison import Comparison, Example, compare, topics_of
+from sync.comparison import Comparison, Example, affected, compare
 from tests.sync.conftest import Bench, woo_order
 
-Draft = Callable[..., Definition]
+Draft = Callable[..., Definitions]
 
 
 @pytest.fixture
 def draft(tmp_path: Path) -> Draft:
     """The shipped definition for orders with texts replaced."""
 
-    def make(*replacements: tuple[str, str]) -> Definition:
+    def make(*replacements: tuple[str, str]) -> Definitions:
         text = (SHIPPED / "woocommerce.orders.toml").read_text(encoding="utf-8")
         for old, new in replacements:
             assert old in text
             text = text.replace(old, new)
         file = tmp_path / "woocommerce.orders.toml"
         file.write_text(text, encoding="utf-8")
-        return Definitions.of([file])["woocommerce.orders"]
+        return Definitions.load(draft=file)
 
     return make
 
@@ -41,22 +41,12 @@ def take(bench: Bench, *payloads: dict[str, Any]) -> None:
     bench.run(intake.pull_orders, "shop")
 
 
-def compared(bench: Bench, proposed: Definition, since: datetime | None = None) -> Comparison:
+def compared(bench: Bench, proposed: Definitions, since: datetime | None = None) -> Comparison:
     found = Comparison()
     told: list[int] = []
-    in_force = bench.hub.definitions[proposed.name]
-    link = bench.hub.links["shop"]
-    (topic,) = topics_of(link, proposed.name)
-    compare(
-        bench.store,
-        link,
-        topic,
-        in_force,
-        proposed,
-        since=since,
-        into=found,
-        progress=told.append,
-    )
+    links = [bench.hub.links["shop"]]
+    (stream,) = affected(links, bench.hub.definitions, proposed, "woocommerce.orders")
+    compare(bench.store, stream, since=since, into=found, progress=told.append)
     assert sum(told) == found.records
     return found
 
