@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from connectors.base import PullsOrders, RawRecord
 from mappings import Definition
 from mappings import canonical as c
-from mappings.totals import calculated_total
 from state import catalogue, history, inbox, orders, stock
 from state import tables as t
 from state.batches import insert_rows
@@ -148,22 +147,20 @@ def _insert_new(
     rows, reasons = [], []
     for arrival in arrivals:
         order: c.Order = arrival.record
-        held = holds_of(order, calculated_total(order) - order.grand_total, arrival.item_problems)
-        state = intake_state(order, bool(held))
-        reasons.append(held)
-        intake.count(state)
-        rows.append(
-            order_rows(
-                order,
-                arrival.item_problems,
-                skus,
-                link,
-                intake_state=state,
-                raw_id=arrival.raw_id,
-                mapping_version=arrival.received.mapping_version,
-                now=now,
-            )
+        row = order_rows(
+            order,
+            arrival.item_problems,
+            skus,
+            link,
+            raw_id=arrival.raw_id,
+            mapping_version=arrival.received.mapping_version,
+            now=now,
         )
+        held = holds_of(order, row.order["total_variance"], arrival.item_problems)
+        state = row.order["intake_state"] = intake_state(order, bool(held))
+        intake.count(state)
+        rows.append(row)
+        reasons.append(held)
     order_ids = orders.insert_all(conn, rows)
     events = [
         {
