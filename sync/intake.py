@@ -22,9 +22,11 @@ from sync import amendment
 from sync.context import Hub, Link, Run
 from sync.judgement import holds_of
 from sync.order_rows import order_rows
-from sync.reading import Reading, read_received, report
+from sync.reading import Reading, gathered, read_received, report
 
 TOPIC = "orders"
+BATCH = 300
+"""Orders that are worth a transaction of their own, where a vendor's pages are smaller."""
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ def pull_orders(hub: Hub, run: Run) -> None:
     connector = link.connector
     if not isinstance(connector, PullsOrders):
         raise TypeError(f"{connector.info.name} does not pull orders")
-    for page in connector.pull_orders(run.cursor, run.since or link.since):
+    for page in gathered(connector.pull_orders(run.cursor, run.since or link.since), BATCH):
         report(run, page.findings)
         arrivals = read_page(hub, link, page.records)
         with run.commit() as conn:
