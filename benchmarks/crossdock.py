@@ -92,14 +92,14 @@ def pull(url: str, shop: str, now: datetime) -> dict[str, float]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    options.add_argument("work", choices=("prepare", "pull", "pull-again"))
+    options.add_argument("work", choices=("prepare", "pull", "pull-later"))
     options.add_argument("--database", required=True, help="SQLAlchemy URL")
     options.add_argument("--shop", help="the shop's address")
     given = options.parse_args()
     if given.work == "prepare":
         done = prepare(given.database)
     else:
-        now = NOW + timedelta(days=1) if given.work == "pull-again" else NOW
+        now = NOW + timedelta(days=1) if given.work == "pull-later" else NOW
         done = pull(given.database, given.shop, now)
     print(json.dumps(done))
 

@@ -51,7 +51,8 @@ class _Plan(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _plan(dialect: Dialect, table: Table, given: tuple[str, ...], unless_known: bool) -> _Plan:
-    insert = (sqlite_insert if dialect.name == "sqlite" else pg_insert)(table)
+    # Inline: PostgreSQL would otherwise be asked for the new ids, row by row.
+    insert = (sqlite_insert if dialect.name == "sqlite" else pg_insert)(table).inline()
     statement = insert.on_conflict_do_nothing() if unless_known else insert
     compiled = statement.compile(dialect=dialect, column_keys=list(given))
     names = compiled.positiontup or list(given)
@@ -93,7 +94,7 @@ def _json_text(values: Any) -> str:
     return json.dumps(list(values))
 
 
-class one_of(FunctionElement[bool]):  # noqa: N801 - reads as the function it is
+class among(FunctionElement[bool]):  # noqa: N801 - reads as the function it is
     """Whether ``column`` is one of ``values``, or of those given as the parameter of that name.
 
     Unlike ``IN`` the statement's text is the same for any number of values: one that was put
@@ -112,14 +113,18 @@ class one_of(FunctionElement[bool]):  # noqa: N801 - reads as the function it is
         )
         super().__init__(column, given)
 
+    def self_group(self, against: Any = None) -> Any:
+        """Itself: SQLAlchemy would write ``(...) = 1`` for SQLite, which then uses no index."""
+        return self
 
-@compiles(one_of, "sqlite")
-def _in_json(element: one_of, compiler: Any, **kw: Any) -> str:
+
+@compiles(among, "sqlite")
+def _in_json(element: among, compiler: Any, **kw: Any) -> str:
     column, values = (compiler.process(part, **kw) for part in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - our own names
 
 
-@compiles(one_of, "postgresql")
-def _in_array(element: one_of, compiler: Any, **kw: Any) -> str:
+@compiles(among, "postgresql")
+def _in_array(element: among, compiler: Any, **kw: Any) -> str:
     column, values = (compiler.process(part, **kw) for part in element.clauses)
     return f"{column} = ANY ({values})"

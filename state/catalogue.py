@@ -7,34 +7,29 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from mappings import canonical as c
 from state import tables as t
-from state.batches import one_of
+from state.batches import among
 from state.intents import OPEN
 
-_CODES = select(t.sku.c.code, t.sku.c.id).where(one_of(t.sku.c.code, "words"))
-_ALIASES = (
-    select(t.sku_alias.c.value, t.sku_alias.c.sku_id)
-    .where(
-        one_of(t.sku_alias.c.value, "words"),
-        t.sku_alias.c.scheme.in_(("channel_sku", "old_code", "three_pl")),
-        or_(
-            t.sku_alias.c.connection_id.is_(None),
-            t.sku_alias.c.connection_id == bindparam("connection"),
-        ),
-    )
-    .order_by(t.sku_alias.c.connection_id.is_not(None))
+_CODES = select(t.sku.c.code, t.sku.c.id).where(among(t.sku.c.code, "words"))
+_ALIASES = select(t.sku_alias.c.value, t.sku_alias.c.sku_id).where(
+    among(t.sku_alias.c.value, "words"),
+    t.sku_alias.c.scheme.in_(("channel_sku", "old_code", "three_pl")),
 )
+# Apart: with an OR neither database looks the words up in the index.
+_ALIASES_EVERYWHERE = _ALIASES.where(t.sku_alias.c.connection_id.is_(None))
+_ALIASES_HERE = _ALIASES.where(t.sku_alias.c.connection_id == bindparam("connection"))
 
 
 def resolve(conn: Connection, connection_id: int, names: Iterable[str]) -> dict[str, int]:
     """Our SKU ids for a channel's SKU words: its own aliases first, global ones, our codes."""
-    given = {"words": sorted({name for name in names if name}), "connection": connection_id}
+    words = sorted({name for name in names if name})
     found: dict[str, int] = {}
-    for query in (_CODES, _ALIASES):
-        found.update(conn.execute(query, given).all())
+    for query in (_CODES, _ALIASES_EVERYWHERE, _ALIASES_HERE):
+        found.update(conn.execute(query, {"words": words, "connection": connection_id}).all())
     return found
 
 
@@ -90,7 +85,7 @@ def upsert_listings(
     table = t.channel_listing
     query = select(table).where(
         table.c.connection_id == connection_id,
-        one_of(table.c.external_variant_id, [listing.external_variant_id for listing in listings]),
+        among(table.c.external_variant_id, [listing.external_variant_id for listing in listings]),
     )
     known = {row.external_variant_id: row for row in conn.execute(query)}
     touched: set[int] = set()
@@ -152,7 +147,7 @@ def _promised_listings() -> Select[Any]:
 
 def listings_of(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
     """The listings of these SKUs that we keep the quantity of."""
-    of_them = one_of(t.channel_listing.c.sku_id, set(sku_ids))
+    of_them = among(t.channel_listing.c.sku_id, set(sku_ids))
     return list(conn.execute(_promised_listings().where(of_them)))
 
 
@@ -166,7 +161,7 @@ def at_rest(conn: Connection, connection_id: int, variant_ids: Iterable[str]) ->
     )
     query = _promised_listings().where(
         listing.c.connection_id == connection_id,
-        one_of(listing.c.external_variant_id, variant_ids),
+        among(listing.c.external_variant_id, variant_ids),
         t.channel_availability.c.computed_qty.is_not(None),
         ~under_way.exists(),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from state import tables as t
-from state.batches import one_of
+from state.batches import among
 from state.ids import insert_one
 
 ffo = t.fulfilment_order
@@ -116,7 +116,7 @@ def lines_of(conn: Connection, ffo_ids: Iterable[int]) -> dict[int, list[Row[Any
         )
         .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
         .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
-        .where(one_of(ffo_line.c.ffo_id, ffo_ids))
+        .where(among(ffo_line.c.ffo_id, ffo_ids))
         .order_by(ffo_line.c.id)
     )
     for row in conn.execute(query):
@@ -202,7 +202,7 @@ def package_lines(conn: Connection, package_ids: Iterable[int]) -> dict[int, lis
         .join(ffo_line, ffo_line.c.id == t.package_line.c.ffo_line_id)
         .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
         .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
-        .where(one_of(t.package_line.c.package_id, package_ids))
+        .where(among(t.package_line.c.package_id, package_ids))
         .order_by(t.package_line.c.id)
     )
     for row in conn.execute(query):

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from state import tables as t
-from state.batches import one_of
+from state.batches import among
 
 
 def event(
@@ -39,7 +39,7 @@ def open_holds(conn: Connection, order_ids: Iterable[int]) -> dict[int, dict[str
     """Holds not yet released: order id -> kind -> row."""
     found: dict[int, dict[str, Row[Any]]] = {}
     query = select(t.hold).where(
-        one_of(t.hold.c.order_id, order_ids), t.hold.c.released_at.is_(None)
+        among(t.hold.c.order_id, order_ids), t.hold.c.released_at.is_(None)
     )
     for row in conn.execute(query):
         found.setdefault(row.order_id, {})[row.kind] = row

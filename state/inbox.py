@@ -13,7 +13,7 @@ import zstandard
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from state import tables as t
-from state.batches import insert_rows, one_of
+from state.batches import among, insert_rows
 from state.ids import take_ids
 
 _compressor = zstandard.ZstdCompressor(level=3)
@@ -21,7 +21,7 @@ _compressor = zstandard.ZstdCompressor(level=3)
 _OF_THESE = (
     t.inbox.c.connection_id == bindparam("connection"),
     t.inbox.c.topic == bindparam("of_topic"),
-    one_of(t.inbox.c.external_id, "external_ids"),
+    among(t.inbox.c.external_id, "external_ids"),
 )
 _KNOWN = select(t.inbox.c.external_id, t.inbox.c.sha256).where(*_OF_THESE)
 _SUPERSEDE = update(t.inbox).where(*_OF_THESE, t.inbox.c.state == "parked").values(state="stale")
@@ -110,9 +110,7 @@ def parked(
 
 def settle(conn: Connection, ids: Iterable[int], state: State) -> None:
     """Record what became of rows; a mapped row has no problems any more."""
-    conn.execute(
-        update(t.inbox).where(one_of(t.inbox.c.id, ids)).values(state=state, problems=None)
-    )
+    conn.execute(update(t.inbox).where(among(t.inbox.c.id, ids)).values(state=state, problems=None))
 
 
 def supersede_parked(
@@ -174,7 +172,7 @@ def _last_ids(
         .where(
             row.c.connection_id == connection_id,
             row.c.topic == topic,
-            one_of(row.c.external_id, external_ids),
+            among(row.c.external_id, external_ids),
             row.c.state.in_(_COUNTING),
         )
         .group_by(row.c.external_id)

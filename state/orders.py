@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, or_, select, update
 
 from state import tables as t
-from state.batches import insert_rows, one_of
+from state.batches import among, insert_rows
 from state.ids import insert_one, take_ids
 
 Values = dict[str, Any]
@@ -53,7 +53,7 @@ class OrderRows:
 
 _EXISTING = select(t.sales_order).where(
     t.sales_order.c.connection_id == bindparam("connection"),
-    one_of(t.sales_order.c.channel_order_id, "channel_order_ids"),
+    among(t.sales_order.c.channel_order_id, "channel_order_ids"),
 )
 
 
@@ -168,7 +168,7 @@ def _add_money(
 def lines(conn: Connection, order_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
     """Lines by order, in line order."""
     found: dict[int, list[Row[Any]]] = {}
-    query = select(t.order_line).where(one_of(t.order_line.c.order_id, order_ids))
+    query = select(t.order_line).where(among(t.order_line.c.order_id, order_ids))
     for row in conn.execute(query.order_by(t.order_line.c.order_id, t.order_line.c.line_no)):
         found.setdefault(row.order_id, []).append(row)
     return found

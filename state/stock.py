@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, type_coerce, update
 
 from state import tables as t
-from state.batches import insert_rows, one_of
+from state.batches import among, insert_rows
 from state.errors import OutOfStock
 from state.ids import insert_one
 from state.types import Quantity
@@ -242,7 +242,7 @@ def levels(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
     """Levels of these SKUs with ``available``, in (sku, location) order."""
     query = (
         select(level, AVAILABLE.label("available"))
-        .where(one_of(level.c.sku_id, set(sku_ids)))
+        .where(among(level.c.sku_id, set(sku_ids)))
         .order_by(level.c.sku_id, level.c.location_id)
     )
     return list(conn.execute(query))
@@ -262,7 +262,7 @@ def unallocated_demand(conn: Connection, sku_ids: Iterable[int]) -> dict[int, De
         select(line.c.sku_id, func.sum(open_qty, type_=line.c.qty_ordered.type))
         .join(order, order.c.id == line.c.order_id)
         .where(
-            one_of(line.c.sku_id, set(sku_ids)),
+            among(line.c.sku_id, set(sku_ids)),
             line.c.park_reason.is_(None),
             order.c.intake_state.in_(("accepted", "parked")),
             order.c.channel_status.in_(("ready", "pending")),

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 from state import tables as t
-from state.batches import one_of
+from state.batches import among
 from state.errors import LostLease
 from state.types import Utc
 
@@ -294,8 +294,8 @@ def _raise_want(which: ColumnElement[bool]) -> Update:
 
 # Put together once: they run with every page of every job.
 _LOOK = select(_s.c.fence, _s.c.owner).where(_s.c.key == bindparam("of_key"))
-_LOCK = select(_s.c.key).where(one_of(_s.c.key, "keys")).order_by(_s.c.key).with_for_update()
-_WANT = _raise_want(one_of(_s.c.key, "keys"))
+_LOCK = select(_s.c.key).where(among(_s.c.key, "keys")).order_by(_s.c.key).with_for_update()
+_WANT = _raise_want(among(_s.c.key, "keys"))
 _WANT_JOB = _raise_want(_s.c.job == bindparam("of_job"))
 # The owner too: a heartbeat that comes just after the end of its run must not lease the stream to
 # nobody, which would keep everybody out of it until that lease ends.

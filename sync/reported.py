@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Table, select
 from mappings import canonical as c
 from state import orders
 from state import tables as t
-from state.batches import one_of
+from state.batches import among
 from state.orders import LineRows, OrderRows, RefundRows, TaxedAdjustment
 from sync.judgement import cancelled_quantity
 
@@ -94,7 +94,7 @@ def _grouped(
 ) -> dict[int, list[Row[Any]]]:
     """Rows by ``column``, in the order they were written."""
     found: dict[int, list[Row[Any]]] = {}
-    for row in conn.execute(select(table).where(one_of(column, ids)).order_by(table.c.id)):
+    for row in conn.execute(select(table).where(among(column, ids)).order_by(table.c.id)):
         found.setdefault(getattr(row, column.name), []).append(row)
     return found
 
