@@ -144,11 +144,11 @@ def _amend_line(
     now: datetime,
 ) -> None:
     ordered, cancelled = _wanted(row, values, reported, order)
-    changes = dict(values)
+    wanted = dict(values)
     in_hand = _in_hand(row)
     if in_hand:
         # Somebody is working on it: the line keeps its SKU and stays unparked.
-        changes.update(sku_id=row.sku_id, park_reason=None, park_detail="")
+        wanted.update(sku_id=row.sku_id, park_reason=None, park_detail="")
     if in_hand and ordered - cancelled < in_hand:
         history.place_hold(
             conn,
@@ -161,9 +161,11 @@ def _amend_line(
         )
         cancelled = min(cancelled, max(Decimal(0), row.qty_ordered - in_hand))
         ordered = max(ordered, in_hand + cancelled)
-    changes.update(qty_ordered=ordered, qty_cancelled=cancelled)
-    orders.set_line(conn, row.id, **changes)
-    stock.mark_dirty(conn, [i for i in (row.sku_id, changes["sku_id"]) if i])
+    wanted.update(qty_ordered=ordered, qty_cancelled=cancelled)
+    changes = {name: value for name, value in wanted.items() if getattr(row, name) != value}
+    if changes:
+        orders.set_line(conn, row.id, **changes)
+        stock.mark_dirty(conn, [i for i in (row.sku_id, wanted["sku_id"]) if i])
 
 
 def _remove_line(conn: Connection, order_id: int, row: Row[Any], now: datetime) -> None:
