@@ -116,12 +116,12 @@ class Course:
             self.measures[name].append(self._run(name))
 
     def _run(self, name: str) -> Measure:
-        if name == DLT:
+        python, more = sys.executable, list[str]()
+        if name == DLT and self._peers:
             url, python = self._bases.create(name), self._peers
-            more = ("--skus", self._bases.url("template"))
+            more = ["--skus", self._bases.url("template")]
         else:
-            url, python = self._bases.copy(_STARTS_FROM[name], name), sys.executable
-            more = ()
+            url = self._bases.copy(_STARTS_FROM[name], name)
         self._shop.served()
         before_s = self._bases.server_cpu_s()
         shop = (self._shop.changed if name == CHANGED else self._shop.first)(self.orders)

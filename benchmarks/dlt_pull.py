@@ -53,7 +53,6 @@ def pull(database: str, shop: str, skus: dict[str, int]) -> dict[str, int]:
     found: Counter[str] = Counter()
     dirty: set[Any] = set()
 
-    @dlt.resource(selected=False)
     def picked() -> Iterator[dict[str, list[tuple[Any, ...]]]]:
         with httpx.Client(base_url=f"{shop}/wp-json/wc/v3", auth=("ck", "cs")) as http:
             for orders in pages(http):
@@ -66,7 +65,8 @@ def pull(database: str, shop: str, skus: dict[str, int]) -> dict[str, int]:
                 dirty.update(page["dirty_sku"])
                 yield page
 
-    tables = [picked | _table(name, columns) for name, columns in COLUMNS.items()]
+    source = dlt.resource(picked, selected=False)
+    tables = [source | _table(name, columns) for name, columns in COLUMNS.items()]
     with tempfile.TemporaryDirectory(prefix="crossdock-dlt-") as folder:
         pipeline = dlt.pipeline(
             "orders",
@@ -74,7 +74,7 @@ def pull(database: str, shop: str, skus: dict[str, int]) -> dict[str, int]:
             destination=dlt.destinations.sqlalchemy(database),
             dataset_name="main",
         )
-        pipeline.run([picked, *tables]).raise_on_failed_jobs()
+        pipeline.run([source, *tables]).raise_on_failed_jobs()
     return {**found, "dirty_sku": len(dirty)}
 
 
@@ -84,11 +84,10 @@ def _table(name: str, columns: str) -> Any:
     parent = _PARENTS.get(name)
     key = {"merge_key": parent} if parent else {"primary_key": _KEYS.get(name, "id")}
 
-    @dlt.transformer(name=name, write_disposition="merge", **key)
     def rows(page: dict[str, list[tuple[Any, ...]]]) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in page[name]]
 
-    return rows
+    return dlt.transformer(rows, name=name, write_disposition="merge", **key)
 
 
 def main() -> None:
