@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.databases import Databases
+from benchmarks.woo_shop import CHANGED_ONE_IN
 
-FLOOR, CROSSDOCK, AGAIN = "floor", "crossdock", "again"
-VARIANTS = (FLOOR, CROSSDOCK, AGAIN)
+FLOOR, CROSSDOCK, AGAIN, CHANGED, DLT = "floor", "crossdock", "again", "changed", "dlt"
 
-_STARTS_FROM = {FLOOR: "template", CROSSDOCK: "template", AGAIN: "pulled"}
-_COMMAND = {FLOOR: ("floor",), CROSSDOCK: ("crossdock", "pull"), AGAIN: ("crossdock", "pull-again")}
+_STARTS_FROM = {FLOOR: "template", CROSSDOCK: "template", AGAIN: "pulled", CHANGED: "pulled"}
+_COMMAND = {
+    FLOOR: ("floor",),
+    CROSSDOCK: ("crossdock", "pull"),
+    AGAIN: ("crossdock", "pull-later"),
+    CHANGED: ("crossdock", "pull-later"),
+    DLT: ("dlt_pull",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,10 @@ class Shop:
     def first(self, orders: int) -> str:
         """The address of a shop that has only so many orders."""
         return f"{self.address}/first-{orders}"
+
+    def changed(self, orders: int) -> str:
+        """The address of that shop as it lists the one in a hundred that have changed."""
+        return f"{self.address}/changed-{orders}"
 
     def served(self) -> dict[str, int]:
         """What was asked for since the last such question."""
@@ -65,50 +75,61 @@ def shop_of(orders: int, seed: int) -> Iterator[Shop]:
             server.stdin.close()
 
 
-def told(module: str, *given: str) -> Any:
+def told(module: str, *given: str, python: str = sys.executable) -> Any:
     """Run a module of ours in a process of its own; returns the JSON of its last line."""
-    command = [sys.executable, "-m", f"benchmarks.{module}", *given]
+    command = [python, "-m", f"benchmarks.{module}", *given]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 class Course:
-    """One number of orders, and what the variants took for it, round by round."""
+    """One number of orders, and what the variants took for it, round by round.
 
-    def __init__(self, shop: Shop, bases: Databases, orders: int) -> None:
+    ``peers``: a Python that has dlt; null leaves dlt out.
+    """
+
+    def __init__(self, shop: Shop, bases: Databases, orders: int, peers: str | None) -> None:
+        names = (FLOOR, CROSSDOCK, AGAIN, CHANGED, *((DLT,) if peers else ()))
         self.orders = orders
-        self.measures: dict[str, list[Measure]] = {name: [] for name in VARIANTS}
-        self._shop, self._bases = shop, bases
+        self.measures: dict[str, list[Measure]] = {name: [] for name in names}
+        self._shop, self._bases, self._peers = shop, bases, peers
 
     def rehearse(self) -> None:
         """One unmeasured run of each: warms the machine, and shows that all store the same rows."""
-        for name in VARIANTS:
+        for name in self.measures:
             self._run(name)
             if name == CROSSDOCK:
                 self._bases.copy(CROSSDOCK, "pulled")
-        found = told("contents", *(self._bases.url(name) for name in VARIANTS))
+        alike = (FLOOR, CROSSDOCK, AGAIN)
+        found = told("contents", *(self._bases.url(name) for name in alike))
         floor = found[0]
-        for name, other in zip(VARIANTS, found, strict=True):
+        for name, other in zip(alike, found, strict=True):
             differing = {t for t in floor.keys() | other.keys() if floor.get(t) != other.get(t)}
             if differing:
                 raise SystemExit(f"{name} and {FLOOR} differ in: {', '.join(sorted(differing))}")
 
     def round(self, turn: int) -> None:
         """Every variant once; who begins depends on ``turn``."""
-        first = turn % len(VARIANTS)
-        for name in (*VARIANTS[first:], *VARIANTS[:first]):
+        names = list(self.measures)
+        first = turn % len(names)
+        for name in (*names[first:], *names[:first]):
             self.measures[name].append(self._run(name))
 
     def _run(self, name: str) -> Measure:
-        url = self._bases.copy(_STARTS_FROM[name], name)
+        python, more = sys.executable, list[str]()
+        if name == DLT and self._peers:
+            url, python = self._bases.create(name), self._peers
+            more = ["--skus", self._bases.url("template")]
+        else:
+            url = self._bases.copy(_STARTS_FROM[name], name)
         self._shop.served()
         before_s = self._bases.server_cpu_s()
-        shop = self._shop.first(self.orders)
-        took = told(*_COMMAND[name], "--database", url, "--shop", shop)
-        server_s = self._bases.server_cpu_s() - before_s
+        shop = (self._shop.changed if name == CHANGED else self._shop.first)(self.orders)
+        took = told(*_COMMAND[name], "--database", url, "--shop", shop, *more, python=python)
+        took["cpu_s"] += self._bases.server_cpu_s() - before_s
         served = self._shop.served()
-        expected = (self.orders, self.orders if name == AGAIN else 0)
+        orders = -(-self.orders // CHANGED_ONE_IN) if name == CHANGED else self.orders
+        expected = (orders, orders if name == AGAIN else 0)
         if (took["orders"], took["unchanged"]) != expected:
             raise SystemExit(f"{name} read {took['orders']} orders, {took['unchanged']} unchanged")
-        took["cpu_s"] += server_s
         return Measure(**took, requests=served["pages"] + served.get("refunds", 0))

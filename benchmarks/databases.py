@@ -18,7 +18,7 @@ class Databases(Protocol):
         ...
 
     def create(self, name: str) -> str:
-        """Make an empty database; returns its address."""
+        """Make an empty database, whatever it was before; returns its address."""
         ...
 
     def copy(self, source: str, name: str) -> str:
@@ -40,6 +40,7 @@ class SqliteFiles:
         return f"sqlite:///{self._folder / name}.db"
 
     def create(self, name: str) -> str:
+        (self._folder / f"{name}.db").unlink(missing_ok=True)
         return self.url(name)
 
     def copy(self, source: str, name: str) -> str:
@@ -62,6 +63,7 @@ class PostgresDatabases:
         return f"postgresql+psycopg://postgres@/{name}?host={self._folder}"
 
     def create(self, name: str) -> str:
+        self._admin(f"DROP DATABASE IF EXISTS {name}")
         self._admin(f"CREATE DATABASE {name}")
         return self.url(name)
 

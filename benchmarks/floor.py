@@ -36,7 +36,7 @@ def pull(database: Any, placeholder: str, shop: str) -> int:
     pick = Pick(dict(cursor.fetchall()), texts=placeholder == "?")
     statements = {table: _insert(table, placeholder) for table in COLUMNS}
     with httpx.Client(base_url=f"{shop}/wp-json/wc/v3", auth=("ck", "cs")) as http:
-        for orders in _pages(http):
+        for orders in pages(http):
             for order in orders:
                 body = orjson.dumps(order)
                 pick.add(order, hashlib.sha256(body).digest(), _compress(body))
@@ -49,7 +49,7 @@ def pull(database: Any, placeholder: str, shop: str) -> int:
     return pick.orders
 
 
-def _pages(http: httpx.Client) -> Iterator[list[dict[str, Any]]]:
+def pages(http: httpx.Client) -> Iterator[list[dict[str, Any]]]:
     page, total = 1, PER_PAGE + 1
     while (page - 1) * PER_PAGE < total:
         asked = {"orderby": "id", "order": "asc", "per_page": f"{PER_PAGE}", "page": f"{page}"}

@@ -4,23 +4,27 @@
     python -m benchmarks.ingest --orders 1000 10000 50000 --rounds 5 --database postgresql
 
 A loopback server in a process of its own hands out WooCommerce orders of about 4 KB, serialised
-beforehand. Three ways to read all of them are measured, each in a process of its own, on a fresh
-database, one after the other in an order that rotates from round to round:
+beforehand. Ways to read them are measured, each in a process of its own, on a fresh database, one
+after the other in an order that rotates from round to round:
 
 * ``floor``: httpx, ``orjson.loads``, a pick written by hand, and ``executemany`` of the same rows
   into the same tables, one transaction a page (``benchmarks.floor``);
 * ``crossdock``: the real job with its connector, mapping, rate limits, engine and store
   (``benchmarks.crossdock``);
-* ``again``: the same job on a store that has all of it already, with nothing changed.
+* ``again``: the same job on a store that has all of it already, with nothing changed;
+* ``changed``: the same job on such a store when the shop lists one order in a hundred as changed;
+* ``dlt``: dlt with the floor's hand, merging the same rows (``benchmarks.dlt_pull``), where an
+  environment with dlt is named (``--peers``; ``make bench`` sets one up) and on SQLite only.
 
 Before anything is measured, the rows that floor and Crossdock store are compared, table by table,
 and reading again must leave every row as it was; if not the benchmark fails.
 
 Counted are the CPU seconds (user and system) of the work, start of Python and imports left out,
 and those of the PostgreSQL server where there is one; wall seconds; requests; and the most memory
-the process ever held. "of floor" is the floor's time over the variant's in the same round, so 50 %
-is half as fast; the median of all rounds, with the least and the most. On a machine that does
-other things too, only these ratios mean something. The last line is everything as JSON.
+the process ever held. "of floor" is the floor's time for an order over the variant's in the same
+round, so 50 % is half as fast; the median of all rounds, with the least and the most. "times dlt"
+is dlt's time over Crossdock's. On a machine that does other things too, only these ratios mean
+something. The last line is everything as JSON.
 """
 
 from __future__ import annotations
@@ -35,12 +39,18 @@ from statistics import median
 from typing import Any
 
 from benchmarks import databases
-from benchmarks.course import AGAIN, CROSSDOCK, FLOOR, VARIANTS, Course, Measure, shop_of, told
+from benchmarks.course import CROSSDOCK, DLT, FLOOR, Course, Measure, shop_of, told
 
 SEED = 7
 
 
-def run(sizes: Sequence[int], rounds: int, database: str, say: Callable[[str], None]) -> Any:
+def run(
+    sizes: Sequence[int],
+    rounds: int,
+    database: str,
+    peers: str | None,
+    say: Callable[[str], None],
+) -> Any:
     """Measure, and say how it goes; returns the result, ready for JSON."""
     with (
         tempfile.TemporaryDirectory(prefix="crossdock-ingest-") as folder,
@@ -48,7 +58,7 @@ def run(sizes: Sequence[int], rounds: int, database: str, say: Callable[[str], N
         shop_of(max(sizes), SEED) as shop,
     ):
         told("crossdock", "prepare", "--database", bases.create("template"))
-        courses = [Course(shop, bases, orders) for orders in sizes]
+        courses = [Course(shop, bases, orders, peers) for orders in sizes]
         for course in courses:
             course.rehearse()
             say(f"{course.orders} orders: floor and Crossdock store the same rows")
@@ -67,18 +77,26 @@ def run(sizes: Sequence[int], rounds: int, database: str, say: Callable[[str], N
 
 
 def _summary(course: Course) -> dict[str, Any]:
-    floor = course.measures[FLOOR]
-    return {
+    measures = course.measures
+    others = [name for name in measures if name not in (FLOOR, DLT)]
+    summary: dict[str, Any] = {
         "orders": course.orders,
-        "variants": {name: _medians(course.measures[name]) for name in VARIANTS},
-        "of_floor": {
-            name: {
-                unit: _spread([getattr(f, unit) / getattr(m, unit) for f, m in pairs])
-                for unit in ("cpu_s", "wall_s")
-            }
-            for name in (CROSSDOCK, AGAIN)
-            if (pairs := list(zip(floor, course.measures[name], strict=True)))
-        },
+        "variants": {name: _medians(found) for name, found in measures.items()},
+        "of_floor": {name: _ratios(measures[FLOOR], measures[name]) for name in others},
+    }
+    if DLT in measures:
+        summary["times_dlt"] = _ratios(measures[DLT], measures[CROSSDOCK])
+    return summary
+
+
+def _ratios(some: Sequence[Measure], others: Sequence[Measure]) -> dict[str, dict[str, float]]:
+    """How many times the time of ``others`` for an order ``some`` took, round by round."""
+    pairs = list(zip(some, others, strict=True))
+    return {
+        unit: _spread(
+            [getattr(a, unit) / a.orders / (getattr(b, unit) / b.orders) for a, b in pairs]
+        )
+        for unit in ("cpu_s", "wall_s")
     }
 
 
@@ -98,7 +116,7 @@ def _spread(ratios: Sequence[float]) -> dict[str, float]:
 def _growth(courses: Sequence[Course]) -> dict[str, float]:
     """Peak memory of the most orders over that of the fewest."""
     few, many = min(courses, key=_orders), max(courses, key=_orders)
-    return {name: round(_peak(many, name) / _peak(few, name), 3) for name in VARIANTS}
+    return {name: round(_peak(many, name) / _peak(few, name), 3) for name in many.measures}
 
 
 def _orders(course: Course) -> int:
@@ -124,6 +142,12 @@ def table(result: Any) -> str:
                 f"{found['orders_per_s']:>10,}{found['requests']:>10,.0f}"
                 f"{found['peak_rss_mb']:>9.1f}  " + "".join(f"{text:<19}" for text in ratios)
             )
+        if "times_dlt" in size:
+            found = size["times_dlt"]["cpu_s"]
+            lines.append(
+                f"{size['orders']:>7}  Crossdock is {found['median']:.1f} times as fast as dlt in "
+                f"CPU ({found['min']:.1f}-{found['max']:.1f})"
+            )
     grown = ", ".join(f"{name} {ratio:.2f}" for name, ratio in result["peak_rss_growth"].items())
     lines.append(f"peak memory, most orders over fewest: {grown}")
     return "\n".join(line.rstrip() for line in lines)
@@ -140,8 +164,10 @@ def main() -> None:
     options.add_argument("--orders", type=int, nargs="+", default=[1_000, 10_000])
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    options.add_argument("--peers", help="a Python that has dlt (requirements/peers.lock)")
     given = options.parse_args()
-    result = run(given.orders, given.rounds, given.database, print)
+    peers = given.peers if given.database == "sqlite" else None
+    result = run(given.orders, given.rounds, given.database, peers, print)
     print(table(result))
     print(json.dumps(result))
 

@@ -100,6 +100,16 @@ def order(number: int, seed: int) -> Json:
     }
 
 
+def changed(order: Json) -> Json:
+    """The order after its buyer has written another note."""
+    return {
+        **order,
+        "date_modified": "2026-12-24T20:00:00",
+        "date_modified_gmt": "2026-12-24T20:00:00",
+        "customer_note": "Please leave it with the neighbours",
+    }
+
+
 def refunds(order: Json) -> list[Json]:
     """The refunds of an order as ``GET /orders/<id>/refunds`` gives them: one piece of a line."""
     return [_refund(short, order["line_items"][0], order) for short in order["refunds"]]

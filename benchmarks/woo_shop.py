@@ -3,8 +3,9 @@
     python -m benchmarks.woo_shop --orders 1000 --seed 7
 
 prints its port and serves on loopback until its standard input ends. ``/first-100/wp-json/wc/v3``
-is a shop of the first 100 orders, so that one server does for runs of any size. ``GET /served``
-tells how many orders pages and refund lists were asked for since the last such question.
+is a shop of the first 100 orders, so that one server does for runs of any size, and
+``/changed-100/...`` is what that shop lists of one in a hundred when they have changed.
+``GET /served`` tells how many pages and refund lists were asked for since the last such question.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from urllib.parse import parse_qs, urlsplit
 from benchmarks import woo_orders
 
 PER_PAGE = 100
+CHANGED_ONE_IN = 100
 
-_ROUTE = re.compile(r"/first-(\d+)/wp-json/wc/v3/orders(?:/(\d+)/refunds)?")
+_ROUTE = re.compile(r"/(first|changed)-(\d+)/wp-json/wc/v3/orders(?:/(\d+)/refunds)?")
 _HEAD = (
     "HTTP/1.1 {status}\r\n"
     "Date: Mon, 02 Nov 2026 08:00:00 GMT\r\n"
@@ -45,9 +47,7 @@ class Shop:
             if order["refunds"]
         }
         self._orders = [_text(order) for order in orders]
-        self._pages = [
-            _listed(self._orders[start : start + PER_PAGE]) for start in range(0, count, PER_PAGE)
-        ]
+        self._changed = [_text(woo_orders.changed(order)) for order in orders[::CHANGED_ONE_IN]]
         self._served: Counter[str] = Counter()
 
     def reply(self, target: str) -> bytes:
@@ -59,25 +59,27 @@ class Shop:
         route = _ROUTE.fullmatch(url.path)
         if route is None:
             return _refusal("404 Not Found", "rest_no_route")
-        if route[2]:
+        if route[3]:
             self._served["refunds"] += 1
-            return _reply(self._refunds.get(route[2], b"[]"))
-        return self._page(int(route[1]), parse_qs(url.query))
+            return _reply(self._refunds.get(route[3], b"[]"))
+        count = int(route[2])
+        if count > len(self._orders):
+            return _refusal("400 Bad Request", "rest_invalid_param")
+        if route[1] == "changed":
+            return self._page(self._changed[: -(-count // CHANGED_ONE_IN)], parse_qs(url.query))
+        return self._page(self._orders[:count], parse_qs(url.query))
 
-    def _page(self, count: int, query: dict[str, list[str]]) -> bytes:
+    def _page(self, orders: Sequence[bytes], query: dict[str, list[str]]) -> bytes:
         asked = {name: values[0] for name, values in query.items()}
         walked = (asked.get("orderby"), asked.get("order"), asked.get("per_page"))
         # Anything else would be answered from pages that were not asked for.
-        if walked != ("id", "asc", str(PER_PAGE)) or count > len(self._orders):
+        if walked != ("id", "asc", str(PER_PAGE)):
             return _refusal("400 Bad Request", "rest_invalid_param")
         self._served["pages"] += 1
         first = (int(asked["page"]) - 1) * PER_PAGE
-        if first + PER_PAGE <= count:
-            body = self._pages[first // PER_PAGE]
-        else:
-            body = _listed(self._orders[first:count])
+        body = _listed(orders[first : first + PER_PAGE])
         self._served["bytes"] += len(body)
-        return _reply(body, count)
+        return _reply(body, len(orders))
 
 
 class _Talk(asyncio.Protocol):

@@ -1,56 +1,132 @@
-"""Many at once: rows written by one executemany, long lists cut to what a statement may hold."""
+"""Many at once: rows written by one executemany, and lists given to a statement as one value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Table, insert
-
-T = TypeVar("T")
-
-IN_LIST_MAX = 500
-"""Stays under the databases' parameter limits."""
-
-
-def chunked(items: Sequence[T], size: int = IN_LIST_MAX) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+from sqlalchemy import Boolean, Column, Connection, Dialect, Table, Text, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
-def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that all have the columns of the first one.
+def insert_rows(
+    conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, unless_known: bool = False
+) -> int:
+    """Insert rows that all have the columns of the first one; returns how many were new.
+
+    ``unless_known``: a row that would break a unique constraint is left out.
 
     What ``conn.execute(insert(table), rows)`` does, with the values bound column by column: on a
     page of orders SQLAlchemy's own binding, value by value, costs more than the database's work.
     """
     if not rows:
-        return
-    plan = _plan(conn.dialect, table, tuple(rows[0]))
-    columns = [
-        [row[name] for row in rows] if bind is None else [bind(row[name]) for row in rows]
-        for name, bind in plan.columns.items()
-    ]
-    bound = zip(*columns, strict=True)
-    if plan.positional:
-        conn.exec_driver_sql(plan.sql, list(bound))
-    else:
-        names = list(plan.columns)
-        conn.exec_driver_sql(plan.sql, [dict(zip(names, row, strict=True)) for row in bound])
+        return 0
+    plan = _plan(conn.dialect, table, tuple(rows[0]), unless_known)
+    bound: list[Any] = list(map(plan.pick, rows))
+    if plan.binds:
+        columns = list(zip(*bound, strict=True))
+        for place, bind in plan.binds:
+            columns[place] = tuple(map(bind, columns[place]))
+        bound = list(zip(*columns, strict=True))
+    if not plan.positional:
+        bound = [dict(zip(plan.names, row, strict=True)) for row in bound]
+    return conn.exec_driver_sql(plan.sql, bound).rowcount
 
 
 class _Plan(NamedTuple):
-    """A compiled INSERT, and its columns in order with what turns a value into the driver's."""
+    """A compiled INSERT, its columns in order, and what turns their values into the driver's."""
 
     sql: str
     positional: bool
-    columns: Mapping[str, Callable[[Any], Any] | None]
+    names: Sequence[str]
+    pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    binds: Sequence[tuple[int, Callable[[Any], Any]]]
 
 
 @lru_cache(maxsize=256)
-def _plan(dialect: Dialect, table: Table, names: tuple[str, ...]) -> _Plan:
-    compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
-    types = {name: table.c[name].type.dialect_impl(dialect) for name in names}
-    columns = {name: types[name].bind_processor(dialect) for name in compiled.positiontup or names}
-    return _Plan(compiled.string, compiled.positional, columns)
+def _plan(dialect: Dialect, table: Table, given: tuple[str, ...], unless_known: bool) -> _Plan:
+    # Inline: PostgreSQL would otherwise be asked for the new ids, row by row.
+    insert = (sqlite_insert if dialect.name == "sqlite" else pg_insert)(table).inline()
+    statement = insert.on_conflict_do_nothing() if unless_known else insert
+    compiled = statement.compile(dialect=dialect, column_keys=list(given))
+    names = compiled.positiontup or list(given)
+    binds = [(place, _bind(table.c[name], dialect)) for place, name in enumerate(names)]
+    return _Plan(
+        compiled.string,
+        compiled.positional,
+        names,
+        # Of one name alone an itemgetter gives the bare value.
+        itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],),
+        [(place, bind) for place, bind in binds if bind is not None],
+    )
+
+
+def _bind(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    if isinstance(column.type, Boolean):
+        return None  # both drivers take a bool as it is
+    return column.type.dialect_impl(dialect).bind_processor(dialect)
+
+
+class Many(TypeDecorator[list[Any]]):
+    """Any number of values as one parameter: an array on PostgreSQL, JSON text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, of: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(self.of))
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        return _json_text if dialect.name == "sqlite" else list
+
+
+def _json_text(values: Any) -> str:
+    return json.dumps(list(values))
+
+
+class among(FunctionElement[bool]):  # noqa: N801 - reads as the function it is
+    """Whether ``column`` is one of ``values``, or of those given as the parameter of that name.
+
+    Unlike ``IN`` the statement's text is the same for any number of values: one that was put
+    together once can be used for ever, and no database's limit of parameters is in the way.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: Any, values: str | Iterable[Any]) -> None:
+        many = Many(column.type)
+        given = (
+            bindparam(values, type_=many)
+            if isinstance(values, str)
+            else bindparam(None, list(values), type_=many, unique=True)
+        )
+        super().__init__(column, given)
+
+    def self_group(self, against: Any = None) -> Any:
+        """Itself: SQLAlchemy would write ``(...) = 1`` for SQLite, which then uses no index."""
+        return self
+
+
+@compiles(among, "sqlite")
+def _in_json(element: among, compiler: Any, **kw: Any) -> str:
+    column, values = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - our own names
+
+
+@compiles(among, "postgresql")
+def _in_array(element: among, compiler: Any, **kw: Any) -> str:
+    column, values = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} = ANY ({values})"

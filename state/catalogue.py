@@ -7,31 +7,29 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 
 from mappings import canonical as c
 from state import tables as t
-from state.batches import chunked
+from state.batches import among
 from state.intents import OPEN
+
+_CODES = select(t.sku.c.code, t.sku.c.id).where(among(t.sku.c.code, "words"))
+_ALIASES = select(t.sku_alias.c.value, t.sku_alias.c.sku_id).where(
+    among(t.sku_alias.c.value, "words"),
+    t.sku_alias.c.scheme.in_(("channel_sku", "old_code", "three_pl")),
+)
+# Apart: with an OR neither database looks the words up in the index.
+_ALIASES_EVERYWHERE = _ALIASES.where(t.sku_alias.c.connection_id.is_(None))
+_ALIASES_HERE = _ALIASES.where(t.sku_alias.c.connection_id == bindparam("connection"))
 
 
 def resolve(conn: Connection, connection_id: int, names: Iterable[str]) -> dict[str, int]:
     """Our SKU ids for a channel's SKU words: its own aliases first, global ones, our codes."""
+    words = sorted({name for name in names if name})
     found: dict[str, int] = {}
-    alias = t.sku_alias
-    for chunk in chunked(sorted({name for name in names if name})):
-        codes = select(t.sku.c.code, t.sku.c.id).where(t.sku.c.code.in_(chunk))
-        found.update((row[0], row[1]) for row in conn.execute(codes))
-        aliases = (
-            select(alias.c.value, alias.c.sku_id)
-            .where(
-                alias.c.value.in_(chunk),
-                alias.c.scheme.in_(("channel_sku", "old_code", "three_pl")),
-                or_(alias.c.connection_id.is_(None), alias.c.connection_id == connection_id),
-            )
-            .order_by(alias.c.connection_id.is_not(None))
-        )
-        found.update((row[0], row[1]) for row in conn.execute(aliases))
+    for query in (_CODES, _ALIASES_EVERYWHERE, _ALIASES_HERE):
+        found.update(conn.execute(query, {"words": words, "connection": connection_id}).all())
     return found
 
 
@@ -85,12 +83,11 @@ def upsert_listings(
 ) -> set[int]:
     """Take in what a channel lists; returns the SKUs whose set of listings changed."""
     table = t.channel_listing
-    known: dict[str, Row[Any]] = {}
-    for chunk in chunked([listing.external_variant_id for listing in listings]):
-        query = select(table).where(
-            table.c.connection_id == connection_id, table.c.external_variant_id.in_(chunk)
-        )
-        known.update((row.external_variant_id, row) for row in conn.execute(query))
+    query = select(table).where(
+        table.c.connection_id == connection_id,
+        among(table.c.external_variant_id, [listing.external_variant_id for listing in listings]),
+    )
+    known = {row.external_variant_id: row for row in conn.execute(query)}
     touched: set[int] = set()
     new: list[dict[str, Any]] = []
     for listing in listings:
@@ -150,12 +147,8 @@ def _promised_listings() -> Select[Any]:
 
 def listings_of(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
     """The listings of these SKUs that we keep the quantity of."""
-    found: list[Row[Any]] = []
-    for chunk in chunked(sorted(set(sku_ids))):
-        found.extend(
-            conn.execute(_promised_listings().where(t.channel_listing.c.sku_id.in_(chunk)))
-        )
-    return found
+    of_them = among(t.channel_listing.c.sku_id, set(sku_ids))
+    return list(conn.execute(_promised_listings().where(of_them)))
 
 
 def at_rest(conn: Connection, connection_id: int, variant_ids: Iterable[str]) -> list[Row[Any]]:
@@ -166,16 +159,13 @@ def at_rest(conn: Connection, connection_id: int, variant_ids: Iterable[str]) ->
         t.intent.c.subject_id == listing.c.id,
         t.intent.c.state.in_(OPEN),
     )
-    found: list[Row[Any]] = []
-    for chunk in chunked(sorted(variant_ids)):
-        query = _promised_listings().where(
-            listing.c.connection_id == connection_id,
-            listing.c.external_variant_id.in_(chunk),
-            t.channel_availability.c.computed_qty.is_not(None),
-            ~under_way.exists(),
-        )
-        found.extend(conn.execute(query))
-    return found
+    query = _promised_listings().where(
+        listing.c.connection_id == connection_id,
+        among(listing.c.external_variant_id, variant_ids),
+        t.channel_availability.c.computed_qty.is_not(None),
+        ~under_way.exists(),
+    )
+    return list(conn.execute(query))
 
 
 def note_read_back(

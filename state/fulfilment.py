@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from state import tables as t
-from state.batches import chunked
+from state.batches import among
 from state.ids import insert_one
 
 ffo = t.fulfilment_order
@@ -105,23 +105,22 @@ def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
 def lines_of(conn: Connection, ffo_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
     """Lines by fulfilment order, each with its order line's words and the SKU's code and weight."""
     found: dict[int, list[Row[Any]]] = {}
-    for chunk in chunked(list(ffo_ids)):
-        query = (
-            select(
-                ffo_line,
-                t.sku.c.code.label("sku"),
-                t.sku.c.weight_g,
-                t.order_line.c.channel_line_id,
-                t.order_line.c.title,
-                t.order_line.c.unit_price,
-            )
-            .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
-            .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
-            .where(ffo_line.c.ffo_id.in_(chunk))
-            .order_by(ffo_line.c.id)
+    query = (
+        select(
+            ffo_line,
+            t.sku.c.code.label("sku"),
+            t.sku.c.weight_g,
+            t.order_line.c.channel_line_id,
+            t.order_line.c.title,
+            t.order_line.c.unit_price,
         )
-        for row in conn.execute(query):
-            found.setdefault(row.ffo_id, []).append(row)
+        .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
+        .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
+        .where(among(ffo_line.c.ffo_id, ffo_ids))
+        .order_by(ffo_line.c.id)
+    )
+    for row in conn.execute(query):
+        found.setdefault(row.ffo_id, []).append(row)
     return found
 
 
@@ -193,22 +192,21 @@ def packages_of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
 def package_lines(conn: Connection, package_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
     """What is in each package: order line, channel line, SKU code, quantity."""
     found: dict[int, list[Row[Any]]] = {}
-    for chunk in chunked(list(package_ids)):
-        query = (
-            select(
-                t.package_line,
-                ffo_line.c.order_line_id,
-                t.order_line.c.channel_line_id,
-                t.sku.c.code.label("sku"),
-            )
-            .join(ffo_line, ffo_line.c.id == t.package_line.c.ffo_line_id)
-            .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
-            .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
-            .where(t.package_line.c.package_id.in_(chunk))
-            .order_by(t.package_line.c.id)
+    query = (
+        select(
+            t.package_line,
+            ffo_line.c.order_line_id,
+            t.order_line.c.channel_line_id,
+            t.sku.c.code.label("sku"),
         )
-        for row in conn.execute(query):
-            found.setdefault(row.package_id, []).append(row)
+        .join(ffo_line, ffo_line.c.id == t.package_line.c.ffo_line_id)
+        .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
+        .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
+        .where(among(t.package_line.c.package_id, package_ids))
+        .order_by(t.package_line.c.id)
+    )
+    for row in conn.execute(query):
+        found.setdefault(row.package_id, []).append(row)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from state import tables as t
-from state.batches import chunked
+from state.batches import among
 
 
 def event(
@@ -38,10 +38,11 @@ def events(conn: Connection, order_id: int) -> list[Row[Any]]:
 def open_holds(conn: Connection, order_ids: Iterable[int]) -> dict[int, dict[str, Row[Any]]]:
     """Holds not yet released: order id -> kind -> row."""
     found: dict[int, dict[str, Row[Any]]] = {}
-    for chunk in chunked(list(order_ids)):
-        query = select(t.hold).where(t.hold.c.order_id.in_(chunk), t.hold.c.released_at.is_(None))
-        for row in conn.execute(query):
-            found.setdefault(row.order_id, {})[row.kind] = row
+    query = select(t.hold).where(
+        among(t.hold.c.order_id, order_ids), t.hold.c.released_at.is_(None)
+    )
+    for row in conn.execute(query):
+        found.setdefault(row.order_id, {})[row.kind] = row
     return found
 
 

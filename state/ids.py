@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy import Connection, Select, Table, func, insert, select, text
 
 
 def take_ids(conn: Connection, table: Table, n: int) -> list[int]:
@@ -17,13 +18,18 @@ def take_ids(conn: Connection, table: Table, n: int) -> list[int]:
     if n == 0:
         return []
     if conn.dialect.name == "sqlite":
-        top = conn.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0
+        top = conn.scalar(_highest(table)) or 0
         return list(range(top + 1, top + n + 1))
     rows = conn.execute(
         text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :n)"),
         {"name": table.name, "n": n},
     )
     return [row[0] for row in rows]
+
+
+@cache
+def _highest(table: Table) -> Select[Any]:
+    return select(func.max(table.c.id))
 
 
 def insert_one(conn: Connection, table: Table, **values: Any) -> int:

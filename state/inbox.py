@@ -10,13 +10,21 @@ from typing import Any
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from state import tables as t
-from state.batches import chunked, insert_rows
+from state.batches import among, insert_rows
 from state.ids import take_ids
 
 _compressor = zstandard.ZstdCompressor(level=3)
+
+_OF_THESE = (
+    t.inbox.c.connection_id == bindparam("connection"),
+    t.inbox.c.topic == bindparam("of_topic"),
+    among(t.inbox.c.external_id, "external_ids"),
+)
+_KNOWN = select(t.inbox.c.external_id, t.inbox.c.sha256).where(*_OF_THESE)
+_SUPERSEDE = update(t.inbox).where(*_OF_THESE, t.inbox.c.state == "parked").values(state="stale")
 
 State = str
 """mapped, parked, stale, ignored."""
@@ -42,17 +50,8 @@ def known(
     conn: Connection, connection_id: int, topic: str, external_ids: Sequence[str]
 ) -> set[tuple[str, bytes]]:
     """The (external id, content hash) pairs already taken in, among these ids."""
-    found: set[tuple[str, bytes]] = set()
-    for ids in chunked(external_ids):
-        rows = conn.execute(
-            select(t.inbox.c.external_id, t.inbox.c.sha256).where(
-                t.inbox.c.connection_id == connection_id,
-                t.inbox.c.topic == topic,
-                t.inbox.c.external_id.in_(ids),
-            )
-        )
-        found.update((row[0], bytes(row[1])) for row in rows)
-    return found
+    given = {"connection": connection_id, "of_topic": topic, "external_ids": external_ids}
+    return {(row[0], bytes(row[1])) for row in conn.execute(_KNOWN, given)}
 
 
 def add(
@@ -111,27 +110,15 @@ def parked(
 
 def settle(conn: Connection, ids: Iterable[int], state: State) -> None:
     """Record what became of rows; a mapped row has no problems any more."""
-    for chunk in chunked(list(ids)):
-        conn.execute(
-            update(t.inbox).where(t.inbox.c.id.in_(chunk)).values(state=state, problems=None)
-        )
+    conn.execute(update(t.inbox).where(among(t.inbox.c.id, ids)).values(state=state, problems=None))
 
 
 def supersede_parked(
     conn: Connection, connection_id: int, topic: str, external_ids: Sequence[str]
 ) -> None:
     """These records have been read by now: their parked payloads need nobody any more."""
-    for ids in chunked(external_ids):
-        conn.execute(
-            update(t.inbox)
-            .where(
-                t.inbox.c.connection_id == connection_id,
-                t.inbox.c.topic == topic,
-                t.inbox.c.external_id.in_(ids),
-                t.inbox.c.state == "parked",
-            )
-            .values(state="stale")
-        )
+    given = {"connection": connection_id, "of_topic": topic, "external_ids": external_ids}
+    conn.execute(_SUPERSEDE, given)
 
 
 def amend_problems(
@@ -179,21 +166,18 @@ def _last_ids(
     conn: Connection, connection_id: int, topic: str, external_ids: Iterable[str]
 ) -> dict[str, int]:
     """The highest id of each record. Asked apart: joined, SQLite walks all rows for each."""
-    found: dict[str, int] = {}
     row = t.inbox
-    for chunk in chunked(sorted(external_ids)):
-        query = (
-            select(row.c.external_id, func.max(row.c.id))
-            .where(
-                row.c.connection_id == connection_id,
-                row.c.topic == topic,
-                row.c.external_id.in_(chunk),
-                row.c.state.in_(_COUNTING),
-            )
-            .group_by(row.c.external_id)
+    query = (
+        select(row.c.external_id, func.max(row.c.id))
+        .where(
+            row.c.connection_id == connection_id,
+            row.c.topic == topic,
+            among(row.c.external_id, external_ids),
+            row.c.state.in_(_COUNTING),
         )
-        found.update((item[0], item[1]) for item in conn.execute(query))
-    return found
+        .group_by(row.c.external_id)
+    )
+    return {item[0]: item[1] for item in conn.execute(query)}
 
 
 def of_orders(

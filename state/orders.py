@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, or_, select, update
 
 from state import tables as t
-from state.batches import chunked, insert_rows
+from state.batches import among, insert_rows
 from state.ids import insert_one, take_ids
 
 Values = dict[str, Any]
@@ -51,18 +51,18 @@ class OrderRows:
     refunds: list[RefundRows] = field(default_factory=list)
 
 
+_EXISTING = select(t.sales_order).where(
+    t.sales_order.c.connection_id == bindparam("connection"),
+    among(t.sales_order.c.channel_order_id, "channel_order_ids"),
+)
+
+
 def existing(
     conn: Connection, connection_id: int, channel_order_ids: Sequence[str]
 ) -> dict[str, Row[Any]]:
     """Orders we already have, by the channel's id."""
-    order = t.sales_order
-    found: dict[str, Row[Any]] = {}
-    for chunk in chunked(channel_order_ids):
-        query = select(order).where(
-            order.c.connection_id == connection_id, order.c.channel_order_id.in_(chunk)
-        )
-        found.update((row.channel_order_id, row) for row in conn.execute(query))
-    return found
+    given = {"connection": connection_id, "channel_order_ids": channel_order_ids}
+    return {row.channel_order_id: row for row in conn.execute(_EXISTING, given)}
 
 
 class _Batch:
@@ -71,9 +71,7 @@ class _Batch:
     def __init__(self) -> None:
         self._rows: defaultdict[Table, list[Values]] = defaultdict(list)
 
-    def add(self, table: Table, values: Values, **ids: int | None) -> None:
-        """Take a row; ``ids`` are put into it."""
-        values.update(ids)
+    def add(self, table: Table, values: Values) -> None:
         self._rows[table].append(values)
 
     def write(self, conn: Connection) -> None:
@@ -102,7 +100,8 @@ def insert_all(conn: Connection, orders: Sequence[OrderRows]) -> list[int]:
         for line in rows.lines:
             line_id = next(line_ids)
             numbers[line.values["channel_line_id"]] = line_id
-            batch.add(t.order_line, line.values, id=line_id, order_id=order_id)
+            line.values["id"], line.values["order_id"] = line_id, order_id
+            batch.add(t.order_line, line.values)
             _add_taxes(batch, line.taxes, order_id, line_id=line_id)
         ids_of_lines.append(numbers)
     _add_money(conn, batch, order_ids, orders, ids_of_lines)
@@ -111,12 +110,13 @@ def insert_all(conn: Connection, orders: Sequence[OrderRows]) -> list[int]:
 
 
 def _add_order(batch: _Batch, order_id: int, rows: OrderRows, address_ids: Iterator[int]) -> None:
-    ids: dict[str, int | None] = {"id": order_id, "bill_to_id": None, "ship_to_id": None}
+    rows.order["id"] = order_id
     for column, address in (("bill_to_id", rows.bill_to), ("ship_to_id", rows.ship_to)):
+        rows.order[column] = None
         if address is not None:
-            ids[column] = address_id = next(address_ids)
-            batch.add(t.address, address, id=address_id)
-    batch.add(t.sales_order, rows.order, **ids)
+            rows.order[column] = address["id"] = next(address_ids)
+            batch.add(t.address, address)
+    batch.add(t.sales_order, rows.order)
 
 
 def _add_taxes(
@@ -128,9 +128,9 @@ def _add_taxes(
     adjustment_id: int | None = None,
 ) -> None:
     for tax in taxes:
-        batch.add(
-            t.tax_line, tax, order_id=order_id, order_line_id=line_id, adjustment_id=adjustment_id
-        )
+        tax["order_id"], tax["order_line_id"] = order_id, line_id
+        tax["adjustment_id"] = adjustment_id
+        batch.add(t.tax_line, tax)
 
 
 def _add_money(
@@ -147,27 +147,30 @@ def _add_money(
     refund_ids = iter(take_ids(conn, t.refund, sum(len(o.refunds) for o in orders)))
     for order_id, rows, lines in zip(order_ids, orders, line_ids, strict=True):
         for adjustment in rows.adjustments:
-            adjustment_id = next(adjustment_ids)
-            batch.add(t.order_adjustment, adjustment.values, id=adjustment_id, order_id=order_id)
+            adjustment_id = adjustment.values["id"] = next(adjustment_ids)
+            adjustment.values["order_id"] = order_id
+            batch.add(t.order_adjustment, adjustment.values)
             _add_taxes(batch, adjustment.taxes, order_id, adjustment_id=adjustment_id)
         _add_taxes(batch, rows.taxes, order_id)
         for payment in rows.payments:
-            batch.add(t.payment, payment, order_id=order_id)
+            payment["order_id"] = order_id
+            batch.add(t.payment, payment)
         for refund in rows.refunds:
-            refund_id = next(refund_ids)
-            batch.add(t.refund, refund.values, id=refund_id, order_id=order_id)
+            refund_id = refund.values["id"] = next(refund_ids)
+            refund.values["order_id"] = order_id
+            batch.add(t.refund, refund.values)
             for line in refund.lines:
-                order_line_id = lines.get(line.pop("channel_line_id"))
-                batch.add(t.refund_line, line, refund_id=refund_id, order_line_id=order_line_id)
+                line["refund_id"] = refund_id
+                line["order_line_id"] = lines.get(line.pop("channel_line_id"))
+                batch.add(t.refund_line, line)
 
 
 def lines(conn: Connection, order_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
     """Lines by order, in line order."""
     found: dict[int, list[Row[Any]]] = {}
-    for chunk in chunked(list(order_ids)):
-        query = select(t.order_line).where(t.order_line.c.order_id.in_(chunk))
-        for row in conn.execute(query.order_by(t.order_line.c.order_id, t.order_line.c.line_no)):
-            found.setdefault(row.order_id, []).append(row)
+    query = select(t.order_line).where(among(t.order_line.c.order_id, order_ids))
+    for row in conn.execute(query.order_by(t.order_line.c.order_id, t.order_line.c.line_no)):
+        found.setdefault(row.order_id, []).append(row)
     return found
 
 

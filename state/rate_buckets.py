@@ -49,7 +49,8 @@ class _Clock(Protocol):
 class RateBuckets:
     """The limiter that the door to the network asks before every call (``connectors.http``).
 
-    Writes its own small transactions: never call it while one is open on the same thread.
+    Writes its own small transactions: never call it while one is open on the same thread. A power
+    cut may give the tokens of the last moments back: it lasts longer than a bucket takes to fill.
     """
 
     def __init__(self, store: Store, clock: _Clock) -> None:
@@ -71,7 +72,7 @@ class RateBuckets:
         now = _micros(self._clock.now())
         latest = now + slack + round(patience_s * _MICRO)
         asked = {"key": key, "now": now, "step": step, "latest": latest}
-        with self._store.write() as conn:
+        with self._store.write(durable=False) as conn:
             taken = conn.execute(_TAKE, asked).scalar()
             arrival = taken - step if taken is not None else self._arrival(conn, key, now)
         return max(0, arrival - slack - now) / _MICRO
@@ -82,7 +83,7 @@ class RateBuckets:
             # Known since this process asked for the token of the very call that was refused.
             slack = self._slack_us.get(key, 0)
         until = _micros(self._clock.now()) + round(seconds * _MICRO) + slack
-        with self._store.write() as conn:
+        with self._store.write(durable=False) as conn:
             conn.execute(_BLOCK, {"key": key, "until": until})
 
     def _arrival(self, conn: Connection, key: str, now: int) -> int:

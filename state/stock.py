@@ -12,11 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, type_coerce, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from state import tables as t
-from state.batches import chunked
+from state.batches import among, insert_rows
 from state.errors import OutOfStock
 from state.ids import insert_one
 from state.types import Quantity
@@ -28,16 +26,10 @@ AVAILABLE = type_coerce(
 )
 
 
-def _insert_or_ignore(conn: Connection, table: Any, values: Any) -> int:
-    """Insert rows that are not there yet; returns how many were new."""
-    make = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
-    return conn.execute(make(table).on_conflict_do_nothing(), values).rowcount
-
-
 def mark_dirty(conn: Connection, sku_ids: Iterable[int]) -> None:
     """Have the promise of these SKUs computed anew."""
-    for chunk in chunked(sorted(set(sku_ids))):
-        _insert_or_ignore(conn, t.dirty_sku, [{"sku_id": sku_id} for sku_id in chunk])
+    rows = [{"sku_id": sku_id} for sku_id in sorted(set(sku_ids))]
+    insert_rows(conn, t.dirty_sku, rows, unless_known=True)
 
 
 def _move(
@@ -235,9 +227,8 @@ def set_count(
     The first count of a SKU at a location is its opening. A count of a location we own that
     would leave less than is already reserved is refused by the database (IntegrityError).
     """
-    _insert_or_ignore(
-        conn, level, {"sku_id": sku_id, "location_id": location_id, "authority": authority}
-    )
+    opening = {"sku_id": sku_id, "location_id": location_id, "authority": authority}
+    insert_rows(conn, level, [opening], unless_known=True)
     where = (level.c.sku_id == sku_id) & (level.c.location_id == location_id)
     current = conn.execute(select(level.c.on_hand).where(where).with_for_update()).scalar_one()
     delta = on_hand - Decimal(current)
@@ -249,15 +240,12 @@ def set_count(
 
 def levels(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
     """Levels of these SKUs with ``available``, in (sku, location) order."""
-    found: list[Row[Any]] = []
-    for chunk in chunked(sorted(set(sku_ids))):
-        query = (
-            select(level, AVAILABLE.label("available"))
-            .where(level.c.sku_id.in_(chunk))
-            .order_by(level.c.sku_id, level.c.location_id)
-        )
-        found.extend(conn.execute(query))
-    return found
+    query = (
+        select(level, AVAILABLE.label("available"))
+        .where(among(level.c.sku_id, set(sku_ids)))
+        .order_by(level.c.sku_id, level.c.location_id)
+    )
+    return list(conn.execute(query))
 
 
 def unallocated_demand(conn: Connection, sku_ids: Iterable[int]) -> dict[int, Decimal]:
@@ -270,21 +258,18 @@ def unallocated_demand(conn: Connection, sku_ids: Iterable[int]) -> dict[int, De
         - line.c.qty_released
         - line.c.qty_shipped
     )
-    demand: dict[int, Decimal] = {}
-    for chunk in chunked(sorted(set(sku_ids))):
-        query = (
-            select(line.c.sku_id, func.sum(open_qty, type_=line.c.qty_ordered.type))
-            .join(order, order.c.id == line.c.order_id)
-            .where(
-                line.c.sku_id.in_(chunk),
-                line.c.park_reason.is_(None),
-                order.c.intake_state.in_(("accepted", "parked")),
-                order.c.channel_status.in_(("ready", "pending")),
-            )
-            .group_by(line.c.sku_id)
+    query = (
+        select(line.c.sku_id, func.sum(open_qty, type_=line.c.qty_ordered.type))
+        .join(order, order.c.id == line.c.order_id)
+        .where(
+            among(line.c.sku_id, set(sku_ids)),
+            line.c.park_reason.is_(None),
+            order.c.intake_state.in_(("accepted", "parked")),
+            order.c.channel_status.in_(("ready", "pending")),
         )
-        demand.update({row[0]: Decimal(row[1]) for row in conn.execute(query)})
-    return demand
+        .group_by(line.c.sku_id)
+    )
+    return {row[0]: Decimal(row[1]) for row in conn.execute(query)}
 
 
 def overview(conn: Connection, code: str | None = None) -> list[Row[Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 BUSY_TIMEOUT_S = 20
 
@@ -25,8 +26,15 @@ class Store:
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        with self.engine.begin() as connection:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """``durable=False``: a power cut may undo it; a crash of the process does not.
+
+        For what is worth less than waiting for the disk.
+        """
+        engine = self.engine if durable or not self.is_sqlite else self._hasty_engine
+        with engine.begin() as connection:
+            if not durable and not self.is_sqlite:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
 
     @contextmanager
@@ -40,9 +48,16 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+        if "_hasty_engine" in self.__dict__:
+            self._hasty_engine.dispose()
+
+    @cached_property
+    def _hasty_engine(self) -> Engine:
+        """SQLite decides by connection how long a commit takes."""
+        return _sqlite_engine(self.url, synchronous="NORMAL")
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: URL | str, *, synchronous: str = "FULL") -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=32)
 
     @event.listens_for(engine, "connect")
@@ -51,7 +66,7 @@ def _sqlite_engine(url: str) -> Engine:
         cursor = dbapi.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
         # FULL: an acknowledged commit survives a power cut, not only a crash of the process.
-        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 

@@ -10,7 +10,7 @@ Times are aware UTC, given by the caller; lease lengths are seconds of that same
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Update,
     and_,
+    bindparam,
     case,
     func,
     insert,
@@ -30,6 +32,7 @@ from sqlalchemy import (
 )
 
 from state import tables as t
+from state.batches import among
 from state.errors import LostLease
 from state.types import Utc
 
@@ -85,12 +88,12 @@ def request(conn: Connection, key: str, now: datetime) -> bool:
     A request during a run is kept: the stream is due again when the run ends. A failing stream
     keeps its backoff, or a busy caller would turn it into a hammer.
     """
-    return bool(conn.execute(_raise_want(_s.c.key == key, now)).rowcount)
+    return bool(conn.execute(_WANT, {"keys": [key], "now": now}).rowcount)
 
 
 def request_all(conn: Connection, job: str, now: datetime) -> None:
     """Want one more run of a job on every connection that has it."""
-    conn.execute(_raise_want(_s.c.job == job, now))
+    conn.execute(_WANT_JOB, {"of_job": job, "now": now})
 
 
 def due(conn: Connection, now: datetime) -> list[str]:
@@ -145,12 +148,12 @@ def claim(
 
 def extend(conn: Connection, held: Claim, now: datetime) -> None:
     """Renew the lease; raises ``LostLease`` when another run has taken over."""
-    _update_held(conn, held, lease_until=now + timedelta(seconds=held.lease_s))
+    _require_held(conn, held, _RENEW, {"new_lease_until": now + timedelta(seconds=held.lease_s)})
 
 
 def look(conn: Connection, held: Claim) -> None:
     """Raise ``LostLease`` early when another run has already taken over. Locks nothing."""
-    row = conn.execute(select(_s.c.fence, _s.c.owner).where(_s.c.key == held.key)).first()
+    row = conn.execute(_LOOK, {"of_key": held.key}).first()
     if row is None or (row.fence, row.owner) != (held.fence, held.owner):
         raise _lost(held)
 
@@ -170,15 +173,14 @@ def seal(
     between check and commit, and yet heartbeats and requests do not wait for a page to be
     written. Why sorted: two runs that ask for each other would otherwise deadlock.
     """
-    keys = sorted({held.key, *wanted})
-    locked = select(_s.c.key).where(_s.c.key.in_(keys)).order_by(_s.c.key).with_for_update()
-    conn.execute(locked).all()
-    changes: dict[str, Any] = {"lease_until": now + timedelta(seconds=held.lease_s)}
-    if cursor is not None:
-        changes["cursor"] = cursor
-    _update_held(conn, held, **changes)
+    conn.execute(_LOCK, {"keys": [held.key, *wanted]}).all()
+    renewed = {"new_lease_until": now + timedelta(seconds=held.lease_s)}
+    if cursor is None:
+        _require_held(conn, held, _RENEW, renewed)
+    else:
+        _require_held(conn, held, _RENEW_AND_READ, {**renewed, "new_cursor": cursor})
     if wanted:
-        conn.execute(_raise_want(_s.c.key.in_(wanted), now))
+        conn.execute(_WANT, {"keys": wanted, "now": now})
 
 
 def finish(conn: Connection, held: Claim, now: datetime) -> bool:
@@ -283,19 +285,36 @@ def _utc(moment: datetime) -> ColumnElement[datetime]:
     return literal(moment, Utc())
 
 
-def _raise_want(which: ColumnElement[bool], now: datetime) -> Any:
+def _raise_want(which: ColumnElement[bool]) -> Update:
+    now = bindparam("now", type_=Utc())
     # Not later than it was: asking often must not push a stream to the end of the line.
-    soon = case((or_(_s.c.failures > 0, _s.c.due_at < now), _s.c.due_at), else_=_utc(now))
+    soon = case((or_(_s.c.failures > 0, _s.c.due_at < now), _s.c.due_at), else_=now)
     return update(_s).where(which).values(want=_s.c.want + 1, due_at=soon)
 
 
+# Put together once: they run with every page of every job.
+_LOOK = select(_s.c.fence, _s.c.owner).where(_s.c.key == bindparam("of_key"))
+_LOCK = select(_s.c.key).where(among(_s.c.key, "keys")).order_by(_s.c.key).with_for_update()
+_WANT = _raise_want(among(_s.c.key, "keys"))
+_WANT_JOB = _raise_want(_s.c.job == bindparam("of_job"))
+# The owner too: a heartbeat that comes just after the end of its run must not lease the stream to
+# nobody, which would keep everybody out of it until that lease ends.
+_HELD = update(_s).where(
+    _s.c.key == bindparam("of_key"),
+    _s.c.fence == bindparam("of_fence"),
+    _s.c.owner == bindparam("of_owner"),
+)
+_RENEW = _HELD.values(lease_until=bindparam("new_lease_until"))
+_RENEW_AND_READ = _RENEW.values(cursor=bindparam("new_cursor"))
+
+
 def _update_held(conn: Connection, held: Claim, **changes: Any) -> None:
-    # The owner too: a heartbeat that comes just after the end of its run must not lease the stream
-    # to nobody, which would keep everybody out of it until that lease ends.
-    owned = update(_s).where(
-        _s.c.key == held.key, _s.c.fence == held.fence, _s.c.owner == held.owner
-    )
-    if conn.execute(owned.values(changes)).rowcount == 0:
+    _require_held(conn, held, _HELD.values(changes), {})
+
+
+def _require_held(conn: Connection, held: Claim, change: Update, values: Mapping[str, Any]) -> None:
+    claim = {"of_key": held.key, "of_fence": held.fence, "of_owner": held.owner}
+    if conn.execute(change, {**claim, **values}).rowcount == 0:
         raise _lost(held)
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert
 
 from mappings import canonical as c
-from mappings.totals import calculated_total
 from state import history, orders, stock
 from state import tables as t
 from sync import cancellation
@@ -40,11 +39,12 @@ def amend(
         arrival.item_problems,
         skus,
         link,
-        intake_state=old.intake_state,
         raw_id=arrival.raw_id,
         mapping_version=arrival.received.mapping_version,
         now=now,
     )
+    variance = rows.order["total_variance"]
+    rows.order["intake_state"] = old.intake_state
     del rows.order["recorded_at"]
     rows.order["edit_version"] = old.edit_version + 1
     wake = _amend_lines(conn, old.id, rows.lines, order, now)
@@ -60,16 +60,16 @@ def amend(
     if order.status == "cancelled":
         wake |= cancellation.cancel_order(conn, old.id, "cancelled by the channel", now)
     elif old.intake_state not in ("cancelled", "closed"):
-        _judge_again(conn, old, order, arrival, now)
+        _judge_again(conn, old, arrival, variance, now)
     else:
         cancellation.settle_order(conn, old.id, now)
     return wake
 
 
 def _judge_again(
-    conn: Connection, old: Row[Any], order: c.Order, arrival: Reading, now: datetime
+    conn: Connection, old: Row[Any], arrival: Reading, variance: int, now: datetime
 ) -> None:
-    variance = calculated_total(order) - order.grand_total
+    order: c.Order = arrival.record
     held = {reason.kind: reason for reason in holds_of(order, variance, arrival.item_problems)}
     history.release_holds(
         conn, old.id, [kind for kind in JUDGED if kind not in held], "the channel's new report", now
@@ -144,11 +144,11 @@ def _amend_line(
     now: datetime,
 ) -> None:
     ordered, cancelled = _wanted(row, values, reported, order)
-    changes = dict(values)
+    wanted = dict(values)
     in_hand = _in_hand(row)
     if in_hand:
         # Somebody is working on it: the line keeps its SKU and stays unparked.
-        changes.update(sku_id=row.sku_id, park_reason=None, park_detail="")
+        wanted.update(sku_id=row.sku_id, park_reason=None, park_detail="")
     if in_hand and ordered - cancelled < in_hand:
         history.place_hold(
             conn,
@@ -161,9 +161,11 @@ def _amend_line(
         )
         cancelled = min(cancelled, max(Decimal(0), row.qty_ordered - in_hand))
         ordered = max(ordered, in_hand + cancelled)
-    changes.update(qty_ordered=ordered, qty_cancelled=cancelled)
-    orders.set_line(conn, row.id, **changes)
-    stock.mark_dirty(conn, [i for i in (row.sku_id, changes["sku_id"]) if i])
+    wanted.update(qty_ordered=ordered, qty_cancelled=cancelled)
+    changes = {name: value for name, value in wanted.items() if getattr(row, name) != value}
+    if changes:
+        orders.set_line(conn, row.id, **changes)
+        stock.mark_dirty(conn, [i for i in (row.sku_id, wanted["sku_id"]) if i])
 
 
 def _remove_line(conn: Connection, order_id: int, row: Row[Any], now: datetime) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 
 from connectors.base import PullsOrders, RawRecord
 from mappings import canonical as c
-from mappings.totals import calculated_total
 from state import catalogue, history, inbox, orders, stock
 from state import tables as t
 from state.batches import insert_rows
@@ -22,9 +21,11 @@ from sync import amendment
 from sync.context import Hub, Link, Run
 from sync.judgement import holds_of
 from sync.order_rows import order_rows
-from sync.reading import Reading, read_received, report
+from sync.reading import Reading, gathered, read_received, report
 
 TOPIC = "orders"
+BATCH = 300
+"""Orders that are worth a transaction of their own, where a vendor's pages are smaller."""
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ def pull_orders(hub: Hub, run: Run) -> None:
     connector = link.connector
     if not isinstance(connector, PullsOrders):
         raise TypeError(f"{connector.info.name} does not pull orders")
-    for page in connector.pull_orders(run.cursor, run.since or link.since):
+    for page in gathered(connector.pull_orders(run.cursor, run.since or link.since), BATCH):
         report(run, page.findings)
         arrivals = read_page(hub, link, page.records)
         with run.commit() as conn:
@@ -144,22 +145,20 @@ def _insert_new(
     rows, reasons = [], []
     for arrival in arrivals:
         order: c.Order = arrival.record
-        held = holds_of(order, calculated_total(order) - order.grand_total, arrival.item_problems)
-        state = intake_state(order, bool(held))
-        reasons.append(held)
-        intake.count(state)
-        rows.append(
-            order_rows(
-                order,
-                arrival.item_problems,
-                skus,
-                link,
-                intake_state=state,
-                raw_id=arrival.raw_id,
-                mapping_version=arrival.received.mapping_version,
-                now=now,
-            )
+        row = order_rows(
+            order,
+            arrival.item_problems,
+            skus,
+            link,
+            raw_id=arrival.raw_id,
+            mapping_version=arrival.received.mapping_version,
+            now=now,
         )
+        held = holds_of(order, row.order["total_variance"], arrival.item_problems)
+        state = row.order["intake_state"] = intake_state(order, bool(held))
+        intake.count(state)
+        rows.append(row)
+        reasons.append(held)
     order_ids = orders.insert_all(conn, rows)
     events = [
         {

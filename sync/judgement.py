@@ -81,14 +81,10 @@ def cancelled_quantity(line: c.OrderLine, refunds: Sequence[c.Refund], shipped: 
     Money given back for goods that have not left means that they shall not leave; for goods that
     have left it is a return, and cancels nothing.
     """
-    refunded = sum(
-        (
-            r.quantity
-            for refund in refunds
-            for r in refund.lines
-            if r.channel_line_id == line.channel_line_id
-        ),
-        Decimal(0),
-    )
+    refunded = Decimal(0)
+    for refund in refunds:
+        for part in refund.lines:
+            if part.channel_line_id == line.channel_line_id:
+                refunded += part.quantity
     unshipped = max(Decimal(0), line.quantity - shipped)
     return min(max(line.quantity_cancelled, refunded), unshipped)

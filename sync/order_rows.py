@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from state.orders import LineRows, OrderRows, RefundRows, TaxedAdjustment
 from sync.context import Link
 from sync.judgement import cancelled_quantity, park_reason
 
+_NONE = Decimal(0)
+
 
 def order_rows(
     order: c.Order,
@@ -24,12 +26,14 @@ def order_rows(
     skus: Mapping[str, int],
     link: Link,
     *,
-    intake_state: str,
     raw_id: int,
     mapping_version: str,
     now: datetime,
 ) -> OrderRows:
-    """Everything of ``order`` that the store keeps; ``skus`` maps channel SKUs to our ids."""
+    """All that the channel says of ``order``; ``skus`` maps channel SKUs to our ids.
+
+    What we make of it (``intake_state``) is the caller's to add.
+    """
     calculated = calculated_total(order)
     values = {
         "connection_id": link.id,
@@ -37,7 +41,6 @@ def order_rows(
         "channel_order_name": order.channel_order_name or order.channel_order_id,
         "sub_channel": order.sub_channel,
         "channel_status": order.status,
-        "intake_state": intake_state,
         "placed_at": order.placed_at,
         "business_date": order.placed_at.astimezone(link.timezone).date(),
         "channel_updated_at": order.channel_updated_at,
@@ -85,7 +88,7 @@ def order_rows(
 def line_rows(
     order: c.Order, item_problems: Sequence[ItemProblem], skus: Mapping[str, int]
 ) -> list[LineRows]:
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     rows = [_line(no, line, order, skus, seen) for no, line in enumerate(order.lines, start=1)]
     for problem in item_problems:
         if problem.field == "lines":
@@ -94,16 +97,15 @@ def line_rows(
 
 
 def _line(
-    no: int, line: c.OrderLine, order: c.Order, skus: Mapping[str, int], seen: Counter[str]
+    no: int, line: c.OrderLine, order: c.Order, skus: Mapping[str, int], seen: dict[str, int]
 ) -> LineRows:
     # Shops have been seen to repeat a line id within one order: the second gets a suffix.
-    seen[line.channel_line_id] += 1
-    repeat = seen[line.channel_line_id]
+    repeat = seen[line.channel_line_id] = seen.get(line.channel_line_id, 0) + 1
     suffix = "" if repeat == 1 else f"#{repeat}"
     sku_id = skus.get(line.channel_sku)
     reason, detail = park_reason(line, sku_id)
-    shipped_elsewhere = order.status == "fulfilled"
-    cancelled = cancelled_quantity(line, order.refunds, Decimal(0))
+    # Of lines that wait for a person nothing is known, and what has left cannot be cancelled.
+    settled = bool(reason) or order.status == "fulfilled"
     values = {
         "line_no": no,
         "channel_line_id": line.channel_line_id + suffix,
@@ -120,7 +122,7 @@ def _line(
         "line_total": line.line_total,
         "requires_shipping": line.requires_shipping,
         "qty_ordered": line.quantity,
-        "qty_cancelled": Decimal(0) if reason or shipped_elsewhere else cancelled,
+        "qty_cancelled": _NONE if settled else cancelled_quantity(line, order.refunds, _NONE),
         "park_reason": reason,
         "park_detail": detail,
     }
@@ -162,11 +164,16 @@ def _tax(tax: c.TaxLine) -> dict[str, Any]:
     return {
         "title": tax.title,
         "tax_type": tax.tax_type,
-        "rate": None if tax.rate is None else format(tax.rate.normalize(), "f"),
+        "rate": None if tax.rate is None else _rate_text(tax.rate),
         "amount": tax.amount,
         "included": tax.included,
         "collected_by": tax.collected_by,
     }
+
+
+@lru_cache(maxsize=1024)  # a shop has a handful of rates
+def _rate_text(rate: Decimal) -> str:
+    return format(rate.normalize(), "f")
 
 
 def _refund(refund: c.Refund) -> RefundRows:

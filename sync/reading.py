@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
-from connectors.base import Finding
+from connectors.base import Finding, Page
+from connectors.errors import CrossdockError
 from mappings import Definition, ItemProblem, MappingError
 from state import inbox
 from sync.context import Run
@@ -64,6 +65,34 @@ def park_unread(
     fresh = [item for item in unread if (item.external_id, item.sha256) not in seen]
     inbox.add(conn, connection_id, topic, fresh, now)
     return len(fresh)
+
+
+def gathered(pages: Iterable[Page], at_least: int) -> Iterator[Page]:
+    """Small pages put together to one of ``at_least`` records: a transaction costs the same for
+    any number of them. What came before a failure is given out first, or a listing that always
+    breaks at the same place would never get on.
+    """
+    held: list[Page] = []
+    try:
+        for page in pages:
+            held.append(page)
+            if sum(len(one.records) for one in held) >= at_least:
+                yield _joined(held)
+                held = []
+    except CrossdockError:
+        if held:
+            yield _joined(held)
+        raise
+    if held:
+        yield _joined(held)
+
+
+def _joined(pages: Sequence[Page]) -> Page:
+    return replace(
+        pages[-1],
+        records=[record for page in pages for record in page.records],
+        findings=[finding for page in pages for finding in page.findings],
+    )
 
 
 def report(run: Run, findings: Sequence[Finding]) -> None:

@@ -11,10 +11,12 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from mappings.numbers import major_units
 from state import tables as t
-from state.batches import IN_LIST_MAX
 from sync.reconciliation_columns import UNKNOWN_RATE, rate_column, rate_size
 
 Row = dict[str, Any]
+
+ORDERS_AT_ONCE = 500
+"""Held in memory together with all their parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,7 @@ def batches(conn: Connection, wanted: ColumnElement[bool], rates: Sequence[str])
         .where(wanted)
         .order_by(order.connection_id, order.business_date, order.placed_at, order.channel_order_id)
     )
-    # Not more at a time than fit into one IN list.
-    found = conn.execute(query.execution_options(yield_per=IN_LIST_MAX))
+    found = conn.execute(query.execution_options(yield_per=ORDERS_AT_ONCE))
     for heads in found.partitions():
         parts = _Parts(conn, [head.id for head in heads])
         yield Batch(

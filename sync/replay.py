@@ -175,7 +175,6 @@ class Replay:
             reading.item_problems,
             {},
             self.link,
-            intake_state=row.intake_state,
             raw_id=row.raw_id,
             mapping_version=reading.received.mapping_version,
             now=row.recorded_at,

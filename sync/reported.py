@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Table, select
 from mappings import canonical as c
 from state import orders
 from state import tables as t
-from state.batches import chunked
+from state.batches import among
 from state.orders import LineRows, OrderRows, RefundRows, TaxedAdjustment
 from sync.judgement import cancelled_quantity
 
@@ -94,9 +94,8 @@ def _grouped(
 ) -> dict[int, list[Row[Any]]]:
     """Rows by ``column``, in the order they were written."""
     found: dict[int, list[Row[Any]]] = {}
-    for chunk in chunked(ids):
-        for row in conn.execute(select(table).where(column.in_(chunk)).order_by(table.c.id)):
-            found.setdefault(getattr(row, column.name), []).append(row)
+    for row in conn.execute(select(table).where(among(column, ids)).order_by(table.c.id)):
+        found.setdefault(getattr(row, column.name), []).append(row)
     return found
 
 

@@ -131,6 +131,13 @@ order_adjustment = table(
     words("external_id"),
 )
 
+
+def _where_there_is_one(column: str) -> Index:
+    """To a parent that is deleted the database must find the children without reading them all."""
+    there = text(f"{column} IS NOT NULL")
+    return Index(f"ix_tax_line_{column}", column, sqlite_where=there, postgresql_where=there)
+
+
 tax_line = table(
     "tax_line",
     pk(),
@@ -144,6 +151,8 @@ tax_line = table(
     minor("amount"),
     Column("included", Boolean(create_constraint=False), nullable=False),
     words("collected_by"),
+    _where_there_is_one("order_line_id"),
+    _where_there_is_one("adjustment_id"),
 )
 
 payment = table(
@@ -175,7 +184,7 @@ refund_line = table(
     "refund_line",
     pk(),
     ref("refund_id", "refund"),
-    ref("order_line_id", "order_line", null=True, index=False),
+    ref("order_line_id", "order_line", null=True),
     qty("qty"),
     minor("amount"),
     minor("tax_amount"),
@@ -196,7 +205,7 @@ return_line = table(
     "return_line",
     pk(),
     ref("return_id", "order_return"),
-    ref("order_line_id", "order_line", index=False),
+    ref("order_line_id", "order_line"),
     qty("qty_requested"),
     qty("qty_received"),
     qty("qty_restocked"),

@@ -44,6 +44,16 @@ def test_the_shop_serves_pages_of_a_part_of_its_orders() -> None:
     assert [order["id"] for order in json.loads(body)] == list(range(101, 151))
 
 
+def test_the_shop_lists_one_order_in_a_hundred_as_changed() -> None:
+    shop = Shop(250, seed=7)
+    asked = "/changed-150/wp-json/wc/v3/orders?orderby=id&order=asc&per_page=100&page=1"
+    head, _, body = shop.reply(asked).partition(b"\r\n\r\n")
+    assert b"X-WP-Total: 2\r\n" in head
+    assert [(order["id"], order["customer_note"]) for order in json.loads(body)] == [
+        (number, "Please leave it with the neighbours") for number in (1, 101)
+    ]
+
+
 def test_the_shop_refuses_an_order_of_pages_it_does_not_have() -> None:
     asked = "/first-10/wp-json/wc/v3/orders?orderby=date&order=asc&per_page=100&page=1"
     assert Shop(10, seed=7).reply(asked).startswith(b"HTTP/1.1 400")
@@ -66,7 +76,9 @@ def test_a_short_run_ends_with_one_line_of_json() -> None:
         "floor": 0,
         "crossdock": 0,
         "again": 120,
+        "changed": 0,
     }
+    assert variants["changed"]["orders"] == 2
     assert variants["floor"]["requests"] == variants["crossdock"]["requests"] >= 2
     assert 0 < size["of_floor"]["crossdock"]["cpu_s"]["median"] < 5
     assert result["peak_rss_growth"]["crossdock"] == 1.0
