@@ -16,7 +16,7 @@ UNKNOWN_KM = 20_000.0
 def _centroid(country: str) -> tuple[float, float] | None:
     try:
         lat, lon = CountryInfo(country).latlng()
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):  # it does not know Kosovo, among others
         return None
     return radians(lat), radians(lon)
 

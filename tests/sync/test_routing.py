@@ -127,3 +127,7 @@ def test_distance_ranks_own_country_before_neighbours_before_overseas() -> None:
     overseas = distance_km("US", "07001", "DE", "10999")
     unknown = distance_km("DE", "10115", "", "")
     assert here < same_country < neighbour < overseas < unknown
+
+
+def test_a_country_that_the_gazetteer_lacks_is_far_and_nothing_worse() -> None:
+    assert distance_km("DE", "10117", "XK", "10000") == distance_km("DE", "10117", "ZZ", "")
