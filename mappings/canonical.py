@@ -50,9 +50,10 @@ TrackingCode = Literal[
 ]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of every canonical record: immutable, keyword-only. Subclasses repeat both, since
-    msgspec does not inherit ``kw_only`` nor type checkers ``frozen``."""
+    msgspec does not inherit ``kw_only`` nor type checkers ``frozen``. ``gc``: what is immutable
+    from its making on can refer to nothing younger, so there are no circles to look for."""
 
 
 class Address(Record, frozen=True, kw_only=True):

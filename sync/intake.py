@@ -45,7 +45,8 @@ def pull_orders(hub: Hub, run: Run) -> None:
     connector = link.connector
     if not isinstance(connector, PullsOrders):
         raise TypeError(f"{connector.info.name} does not pull orders")
-    for page in gathered(connector.pull_orders(run.cursor, run.since or link.since), BATCH):
+    pages = connector.pull_orders(run.cursor, run.since or link.since)
+    for page in gathered(pages, BATCH, hub.clock):
         report(run, page.findings)
         arrivals = read_page(hub, link, page.records)
         with run.commit() as conn:

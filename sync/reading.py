@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
-from connectors.base import Finding, Page
+from connectors.base import Clock, Finding, Page
 from connectors.errors import CrossdockError
 from mappings import Definition, ItemProblem, MappingError
 from state import inbox
 from sync.context import Run
+
+HELD = timedelta(seconds=2)
+"""How long records may wait for others that are stored with them. An empty page is not waited
+with at all: a slow source sends it so that the engine may stop there."""
 
 log = structlog.get_logger()
 
@@ -67,16 +71,20 @@ def park_unread(
     return len(fresh)
 
 
-def gathered(pages: Iterable[Page], at_least: int) -> Iterator[Page]:
+def gathered(pages: Iterable[Page], at_least: int, clock: Clock) -> Iterator[Page]:
     """Small pages put together to one of ``at_least`` records: a transaction costs the same for
-    any number of them. What came before a failure is given out first, or a listing that always
-    breaks at the same place would never get on.
+    any number of them. Nothing is held for longer than ``HELD``, and what came before a failure
+    is given out first, or a listing that always breaks at the same place would never get on.
     """
     held: list[Page] = []
+    since = clock.now()
     try:
         for page in pages:
+            if not held:
+                since = clock.now()
             held.append(page)
-            if sum(len(one.records) for one in held) >= at_least:
+            enough = sum(len(one.records) for one in held) >= at_least
+            if enough or not page.records or clock.now() - since >= HELD:
                 yield _joined(held)
                 held = []
     except CrossdockError:
