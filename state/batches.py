@@ -16,6 +16,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from state.tables import metadata
+
 
 def insert_rows(
     conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, unless_known: bool = False
@@ -30,7 +32,34 @@ def insert_rows(
     if not rows:
         return 0
     plan = _plan(conn.dialect, table, tuple(rows[0]), unless_known)
-    bound: list[Any] = list(map(plan.pick, rows))
+    return _insert(conn, plan, list(map(plan.pick, rows)))
+
+
+class Rows:
+    """Rows of many tables on their way in: written by one executemany each, parents first.
+
+    Kept as tuples: a page of orders held as dicts no longer fits into the processor's cache.
+    """
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._tables: dict[Table, tuple[_Plan, list[tuple[Any, ...]]]] = {}
+
+    def add(self, table: Table, values: Mapping[str, Any]) -> None:
+        """Take a row; all of a table have the columns of its first one."""
+        known = self._tables.get(table)
+        if known is None:
+            plan = _plan(self._conn.dialect, table, tuple(values), False)
+            known = self._tables[table] = (plan, [])
+        known[1].append(known[0].pick(values))
+
+    def write(self) -> None:
+        for table in metadata.sorted_tables:
+            if table in self._tables:
+                _insert(self._conn, *self._tables[table])
+
+
+def _insert(conn: Connection, plan: _Plan, bound: list[Any]) -> int:
     if plan.binds:
         columns = list(zip(*bound, strict=True))
         for place, bind in plan.binds:

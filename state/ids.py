@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, insert, select, text
@@ -30,6 +32,31 @@ def take_ids(conn: Connection, table: Table, n: int) -> list[int]:
 @cache
 def _highest(table: Table) -> Select[Any]:
     return select(func.max(table.c.id))
+
+
+class FreshIds:
+    """Ids of rows that are still on their way in, by table."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._left: dict[Table, Iterator[int]] = {}
+
+    def next(self, table: Table) -> int:
+        left = self._left.get(table)
+        if left is None:
+            left = self._left[table] = self._blocks(table)
+        return next(left)
+
+    def _blocks(self, table: Table) -> Iterator[int]:
+        if self._conn.dialect.name == "sqlite":
+            (first,) = take_ids(self._conn, table, 1)
+            yield from count(first)
+        while True:
+            yield from take_ids(self._conn, table, _BLOCK)
+
+
+_BLOCK = 200
+"""Numbers of a sequence that are taken at a time; those left over are not used."""
 
 
 def insert_one(conn: Connection, table: Table, **values: Any) -> int:

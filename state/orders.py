@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
 
 from state import tables as t
-from state.batches import among, insert_rows
-from state.ids import insert_one, take_ids
+from state.batches import Rows, among
+from state.ids import FreshIds, insert_one
 
 Values = dict[str, Any]
 
@@ -65,62 +64,38 @@ def existing(
     return {row.channel_order_id: row for row in conn.execute(_EXISTING, given)}
 
 
-class _Batch:
-    """Rows of many tables on their way in: one executemany per table."""
+class Insertion:
+    """New orders with all that hangs on them: added one by one, written together."""
 
-    def __init__(self) -> None:
-        self._rows: defaultdict[Table, list[Values]] = defaultdict(list)
+    def __init__(self, conn: Connection) -> None:
+        self._rows = Rows(conn)
+        self._ids = FreshIds(conn)
 
-    def add(self, table: Table, values: Values) -> None:
-        self._rows[table].append(values)
-
-    def write(self, conn: Connection) -> None:
-        for table in t.metadata.sorted_tables:
-            if table in self._rows:
-                insert_rows(conn, table, self._rows[table])
-
-
-def insert_all(conn: Connection, orders: Sequence[OrderRows]) -> list[int]:
-    """Insert new orders with all that hangs on them; returns their ids, in order.
-
-    The ids are put into the rows as well.
-    """
-    order_ids = take_ids(conn, t.sales_order, len(orders))
-    line_ids = iter(take_ids(conn, t.order_line, sum(len(o.lines) for o in orders)))
-    addresses = iter(
-        take_ids(
-            conn, t.address, sum((o.bill_to is not None) + (o.ship_to is not None) for o in orders)
-        )
-    )
-    batch = _Batch()
-    ids_of_lines: list[dict[str, int]] = []
-    for order_id, rows in zip(order_ids, orders, strict=True):
-        _add_order(batch, order_id, rows, addresses)
-        numbers = {}
+    def add(self, rows: OrderRows) -> int:
+        """Take an order; returns its id. The ids are put into ``rows`` as well."""
+        order_id = rows.order["id"] = self._ids.next(t.sales_order)
+        for column, address in (("bill_to_id", rows.bill_to), ("ship_to_id", rows.ship_to)):
+            rows.order[column] = None
+            if address is not None:
+                rows.order[column] = address["id"] = self._ids.next(t.address)
+                self._rows.add(t.address, address)
+        self._rows.add(t.sales_order, rows.order)
+        line_ids = {}
         for line in rows.lines:
-            line_id = next(line_ids)
-            numbers[line.values["channel_line_id"]] = line_id
-            line.values["id"], line.values["order_id"] = line_id, order_id
-            batch.add(t.order_line, line.values)
-            _add_taxes(batch, line.taxes, order_id, line_id=line_id)
-        ids_of_lines.append(numbers)
-    _add_money(conn, batch, order_ids, orders, ids_of_lines)
-    batch.write(conn)
-    return order_ids
+            line_id = line.values["id"] = self._ids.next(t.order_line)
+            line.values["order_id"] = order_id
+            self._rows.add(t.order_line, line.values)
+            _add_taxes(self._rows, line.taxes, order_id, line_id=line_id)
+            line_ids[line.values["channel_line_id"]] = line_id
+        _add_money(self._rows, self._ids, order_id, rows, line_ids)
+        return order_id
 
-
-def _add_order(batch: _Batch, order_id: int, rows: OrderRows, address_ids: Iterator[int]) -> None:
-    rows.order["id"] = order_id
-    for column, address in (("bill_to_id", rows.bill_to), ("ship_to_id", rows.ship_to)):
-        rows.order[column] = None
-        if address is not None:
-            rows.order[column] = address["id"] = next(address_ids)
-            batch.add(t.address, address)
-    batch.add(t.sales_order, rows.order)
+    def write(self) -> None:
+        self._rows.write()
 
 
 def _add_taxes(
-    batch: _Batch,
+    into: Rows,
     taxes: Iterable[Values],
     order_id: int,
     *,
@@ -130,39 +105,30 @@ def _add_taxes(
     for tax in taxes:
         tax["order_id"], tax["order_line_id"] = order_id, line_id
         tax["adjustment_id"] = adjustment_id
-        batch.add(t.tax_line, tax)
+        into.add(t.tax_line, tax)
 
 
 def _add_money(
-    conn: Connection,
-    batch: _Batch,
-    order_ids: Sequence[int],
-    orders: Sequence[OrderRows],
-    line_ids: Sequence[Mapping[str, int]],
+    into: Rows, ids: FreshIds, order_id: int, rows: OrderRows, line_ids: Mapping[str, int]
 ) -> None:
-    """Adjustments, taxes, payments and refunds of orders whose lines are numbered already."""
-    adjustment_ids = iter(
-        take_ids(conn, t.order_adjustment, sum(len(o.adjustments) for o in orders))
-    )
-    refund_ids = iter(take_ids(conn, t.refund, sum(len(o.refunds) for o in orders)))
-    for order_id, rows, lines in zip(order_ids, orders, line_ids, strict=True):
-        for adjustment in rows.adjustments:
-            adjustment_id = adjustment.values["id"] = next(adjustment_ids)
-            adjustment.values["order_id"] = order_id
-            batch.add(t.order_adjustment, adjustment.values)
-            _add_taxes(batch, adjustment.taxes, order_id, adjustment_id=adjustment_id)
-        _add_taxes(batch, rows.taxes, order_id)
-        for payment in rows.payments:
-            payment["order_id"] = order_id
-            batch.add(t.payment, payment)
-        for refund in rows.refunds:
-            refund_id = refund.values["id"] = next(refund_ids)
-            refund.values["order_id"] = order_id
-            batch.add(t.refund, refund.values)
-            for line in refund.lines:
-                line["refund_id"] = refund_id
-                line["order_line_id"] = lines.get(line.pop("channel_line_id"))
-                batch.add(t.refund_line, line)
+    """Adjustments, taxes, payments and refunds of an order whose lines are numbered already."""
+    for adjustment in rows.adjustments:
+        adjustment_id = adjustment.values["id"] = ids.next(t.order_adjustment)
+        adjustment.values["order_id"] = order_id
+        into.add(t.order_adjustment, adjustment.values)
+        _add_taxes(into, adjustment.taxes, order_id, adjustment_id=adjustment_id)
+    _add_taxes(into, rows.taxes, order_id)
+    for payment in rows.payments:
+        payment["order_id"] = order_id
+        into.add(t.payment, payment)
+    for refund in rows.refunds:
+        refund_id = refund.values["id"] = ids.next(t.refund)
+        refund.values["order_id"] = order_id
+        into.add(t.refund, refund.values)
+        for line in refund.lines:
+            line["refund_id"] = refund_id
+            line["order_line_id"] = line_ids.get(line.pop("channel_line_id"))
+            into.add(t.refund_line, line)
 
 
 def lines(conn: Connection, order_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
@@ -191,13 +157,13 @@ def replace(conn: Connection, old: Row[Any], rows: OrderRows) -> None:
             conn.execute(update(t.address).where(t.address.c.id == current).values(address))
     conn.execute(update(t.sales_order).where(t.sales_order.c.id == old.id).values(values))
     _delete_money(conn, old.id)
-    now_lines = lines(conn, [old.id]).get(old.id, [])
-    batch = _Batch()
-    _add_money(conn, batch, [old.id], [rows], [{row.channel_line_id: row.id for row in now_lines}])
-    taxed = {row.channel_line_id: row.id for row in now_lines}
+    line_ids = {row.channel_line_id: row.id for row in lines(conn, [old.id]).get(old.id, [])}
+    into = Rows(conn)
+    _add_money(into, FreshIds(conn), old.id, rows, line_ids)
     for line in rows.lines:
-        _add_taxes(batch, line.taxes, old.id, line_id=taxed[line.values["channel_line_id"]])
-    batch.write(conn)
+        line_id = line_ids[line.values["channel_line_id"]]
+        _add_taxes(into, line.taxes, old.id, line_id=line_id)
+    into.write()
 
 
 def _delete_money(conn: Connection, order_id: int) -> None:

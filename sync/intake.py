@@ -24,7 +24,7 @@ from sync.order_rows import order_rows
 from sync.reading import Reading, gathered, read_received, report
 
 TOPIC = "orders"
-BATCH = 300
+BATCH = 200
 """Orders that are worth a transaction of their own, where a vendor's pages are smaller."""
 
 
@@ -143,10 +143,11 @@ def _insert_new(
     intake: Intake,
     now: datetime,
 ) -> None:
-    rows, reasons = [], []
+    insertion = orders.Insertion(conn)
+    events, reasons, demanded = [], [], set[int]()
     for arrival in arrivals:
         order: c.Order = arrival.record
-        row = order_rows(
+        rows = order_rows(
             order,
             arrival.item_problems,
             skus,
@@ -155,42 +156,30 @@ def _insert_new(
             mapping_version=arrival.received.mapping_version,
             now=now,
         )
-        held = holds_of(order, row.order["total_variance"], arrival.item_problems)
-        state = row.order["intake_state"] = intake_state(order, bool(held))
+        held = holds_of(order, rows.order["total_variance"], arrival.item_problems)
+        state = rows.order["intake_state"] = intake_state(order, bool(held))
         intake.count(state)
-        rows.append(row)
-        reasons.append(held)
-    order_ids = orders.insert_all(conn, rows)
-    events = [
-        {
-            "order_id": order_id,
-            "at": now,
-            "kind": "received",
-            "raw_id": arrival.raw_id,
-            "summary": f"received from {link.name} as {row.order['intake_state']}",
-        }
-        for order_id, arrival, row in zip(order_ids, arrivals, rows, strict=True)
-    ]
+        order_id = insertion.add(rows)
+        reasons += [(order_id, reason) for reason in held]
+        events.append(
+            {
+                "order_id": order_id,
+                "at": now,
+                "kind": "received",
+                "raw_id": arrival.raw_id,
+                "summary": f"received from {link.name} as {state}",
+            }
+        )
+        if state in ("accepted", "parked"):
+            demanded.update(line.values["sku_id"] for line in rows.lines if line.values["sku_id"])
+    insertion.write()
     insert_rows(conn, t.order_event, events)
-    for order_id, held in zip(order_ids, reasons, strict=True):
-        for reason in held:
-            history.place_hold(conn, order_id, reason.kind, reason.reason, reason.remedy, now)
-    if rows:
+    for order_id, reason in reasons:
+        history.place_hold(conn, order_id, reason.kind, reason.reason, reason.remedy, now)
+    if arrivals:
         intake.wake.add("allocate")
-        _mark_demand(conn, rows)
-
-
-def _mark_demand(conn: Connection, rows: Iterable[orders.OrderRows]) -> None:
-    """Demand not yet allocated lowers the promise, so its SKUs are computed anew."""
-    stock.mark_dirty(
-        conn,
-        (
-            line.values["sku_id"]
-            for row in rows
-            for line in row.lines
-            if line.values["sku_id"] and row.order["intake_state"] in ("accepted", "parked")
-        ),
-    )
+    # Demand not yet allocated lowers the promise, so its SKUs are computed anew.
+    stock.mark_dirty(conn, demanded)
 
 
 def _take_later(

@@ -81,6 +81,8 @@ def cancelled_quantity(line: c.OrderLine, refunds: Sequence[c.Refund], shipped: 
     Money given back for goods that have not left means that they shall not leave; for goods that
     have left it is a return, and cancels nothing.
     """
+    if not refunds and not line.quantity_cancelled:
+        return Decimal(0)
     refunded = Decimal(0)
     for refund in refunds:
         for part in refund.lines:
