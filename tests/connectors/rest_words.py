@@ -13,7 +13,7 @@ import httpx
 from connectors.base import Page
 from connectors.http import Door
 from connectors.rest import Rest
-from connectors.rest_settings import RestConfig
+from connectors.rest.settings import RestConfig
 from mappings import Definitions
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "rest"

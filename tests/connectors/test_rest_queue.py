@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from connectors.base import CancelsFulfilmentOrders, PollsSubmissions, PushesStock
 from connectors.errors import ConfigProblem, Unreachable
 from connectors.rest import Rest
-from connectors.rest_queue import Handle
-from connectors.rest_settings import RestConfig
+from connectors.rest.queue import Handle
+from connectors.rest.settings import RestConfig
 from mappings import Definitions
 from sandbox.clock import ManualClock
 from tests.connectors.rest_words import BASE, answer, connector, example

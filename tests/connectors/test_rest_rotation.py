@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from connectors.errors import ConfigProblem
 from connectors.rest import Rest
-from connectors.rest_settings import RestConfig
+from connectors.rest.settings import RestConfig
 from mappings import Definitions
 from sandbox.clock import ManualClock
 from tests.connectors.rest_words import SINCE, answer, connector, orders

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from connectors.errors import ConfigProblem
 from connectors.payload_paths import reader
 from connectors.registry import CONNECTORS
-from connectors.rest_settings import RestConfig
-from connectors.rest_words import filled, moment_of, parameters, written
+from connectors.rest.settings import RestConfig
+from connectors.rest.words import filled, moment_of, parameters, written
 from jobs.settings_loader import SettingsProblem, load
 from mappings import Definitions
 from tests.connectors.rest_words import connector, example, orders

@@ -29,7 +29,7 @@ from connectors.errors import ConfigProblem, Retryable
 from connectors.http import Door
 from connectors.registry import CONNECTORS
 from connectors.singer import Singer
-from connectors.singer_settings import SingerConfig
+from connectors.singer.settings import SingerConfig
 from mappings import Definitions
 from tests.connectors.singer_words import (
     FAKE,
@@ -399,7 +399,7 @@ def test_a_tap_that_never_says_anything_is_ended_at_its_deadline(tap: Built) -> 
 
 
 def test_a_silent_tap_lets_the_engine_look_up(tap: Built, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.singer.PAGE_S", 0.05)
+    monkeypatch.setattr("connectors.singer.connector.PAGE_S", 0.05)
     walk = tap(["records", 1, 1], ["wait"]).pull_orders(None, SINCE)
     pages: list[Page] = []
     while ids(pages) == [] or pages[-1].records:
@@ -447,7 +447,7 @@ import json, random, sys
 sys.path.insert(0, {str(REPOSITORY)!r})
 from connectors.http import Door
 from connectors.singer import Singer
-from connectors.singer_settings import SingerConfig
+from connectors.singer.settings import SingerConfig
 from mappings import Definitions
 config = SingerConfig.model_validate(json.loads({json.dumps(json.dumps(_deaf()))}))
 walk = Singer(config, Door("x", None, None), Definitions.load()).pull_orders(None, __import__(

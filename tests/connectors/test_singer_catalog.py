@@ -12,7 +12,7 @@ import pytest
 from connectors.errors import ConfigProblem, Retryable
 from connectors.http import Door
 from connectors.singer import Singer
-from connectors.singer_settings import SingerConfig
+from connectors.singer.settings import SingerConfig
 from mappings import Definitions
 from tests.connectors.singer_words import FAKE, SINCE, Built, settings, taken
 

@@ -17,7 +17,7 @@ from connectors.base import Connector
 from connectors.csvdrop import CsvDrop, CsvDropConfig
 from connectors.http import Door
 from connectors.rest import Rest
-from connectors.rest_settings import RestConfig
+from connectors.rest.settings import RestConfig
 from jobs import leases, roster
 from jobs.clock import ManualClock
 from jobs.housekeeping import KEEP_RUNS, prune

@@ -10,10 +10,10 @@ from typing import Any
 from connectors.base import Clock, Cursor, Page, RawRecord
 from connectors.errors import ConfigProblem, Retryable
 from connectors.http import ApiClient, Reply, segment
-from connectors.rest_paging import Links, Walk, walk_of
-from connectors.rest_records import Records
-from connectors.rest_streams import Stream
-from connectors.rest_words import filled, parameters, written
+from connectors.rest.paging import Links, Walk, walk_of
+from connectors.rest.records import Records
+from connectors.rest.streams import Stream
+from connectors.rest.words import filled, parameters, written
 
 
 @dataclass(frozen=True, slots=True)

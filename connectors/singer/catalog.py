@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from connectors.errors import ConfigProblem
-from connectors.singer_settings import TapStream
+from connectors.singer.settings import TapStream
 
 Catalog = dict[str, Any]
 

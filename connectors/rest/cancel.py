@@ -9,9 +9,9 @@ from connectors.errors import Rejected
 from connectors.http import ApiClient, segment
 from connectors.outcomes import in_chunks, settle
 from connectors.payload_paths import reader
-from connectors.rest_judge import Verdicts
-from connectors.rest_pushes import Cancellation
-from connectors.rest_words import filled
+from connectors.rest.judge import Verdicts
+from connectors.rest.pushes import Cancellation
+from connectors.rest.words import filled
 
 
 class Canceller:

@@ -9,7 +9,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from connectors.base import Config
 from connectors.payload_paths import JmesPath
-from connectors.rest_words import PAGING_NAMES, TimeFormat, placeholders, unknown_names
+from connectors.rest.words import PAGING_NAMES, TimeFormat, placeholders, unknown_names
 
 PagingStyle = Literal["none", "page", "offset", "cursor", "link", "since_id", "time_window"]
 Query = Mapping[str, StrictBool | StrictInt | StrictStr]

@@ -15,18 +15,17 @@ from typing import Self
 
 import msgspec
 
-from connectors import singer_catalog
 from connectors.base import Config, Cursor, Finding, Info, Page
 from connectors.described import Wanted, lacking, require_definitions
 from connectors.errors import ConfigProblem, CrossdockError, Retryable
 from connectors.http import Door
 from connectors.redaction import redact
-from connectors.singer_catalog import Catalog
-from connectors.singer_launch import CANNOT_RUN
-from connectors.singer_messages import Collected
-from connectors.singer_process import Tap
-from connectors.singer_settings import SingerConfig, TapStream
-from connectors.singer_start import Starter
+from connectors.singer.catalog import Catalog, message_names, parsed, selecting
+from connectors.singer.launch import CANNOT_RUN
+from connectors.singer.messages import Collected
+from connectors.singer.process import Tap
+from connectors.singer.settings import SingerConfig, TapStream
+from connectors.singer.start import Starter
 from mappings import Definition
 
 PAGE_S = 2.0
@@ -89,7 +88,7 @@ class Singer:
         told = f"lists {len(catalog['streams'])} streams"
         findings = [Finding("tap", True, told)]
         for name, wanted in self._config.described().items():
-            singer_catalog.message_names(catalog, wanted)
+            message_names(catalog, wanted)
             findings.append(Finding(name, True, f"are the tap's stream {wanted.stream!r}"))
         return findings
 
@@ -106,7 +105,7 @@ class Singer:
     def _pages(self, wanted: TapStream, cursor: Cursor | None, since: str | None) -> Iterator[Page]:
         # Remembered only after a run that went well: the tap may have other streams by now.
         catalog, self._catalog = self._known(), None
-        known = singer_catalog.message_names(catalog, wanted) if catalog else {wanted.stream}
+        known = message_names(catalog, wanted) if catalog else {wanted.stream}
         collected = Collected(wanted, known, cursor, since or "", self._shown)
         files = {
             "catalog": self._selected(catalog, wanted),
@@ -151,11 +150,11 @@ class Singer:
         path = self._config.catalog
         if self._catalog is None and path is not None:
             try:
-                self._catalog = singer_catalog.parsed(path.read_bytes(), f"catalog: {path}")
+                self._catalog = parsed(path.read_bytes(), f"catalog: {path}")
             except OSError as error:
                 raise ConfigProblem(f"catalog: {path} cannot be read: {error.strerror}") from None
         elif self._catalog is None and self._config.discover:
-            self._catalog = singer_catalog.parsed(self._discovered(), "what the tap discovered")
+            self._catalog = parsed(self._discovered(), "what the tap discovered")
         return self._catalog
 
     def _discovered(self) -> bytes:
@@ -173,7 +172,7 @@ class Singer:
             return None
         # In a file of their own ops have chosen the fields, and left some out.
         all_fields = self._config.catalog is None
-        return msgspec.json.encode(singer_catalog.selecting(catalog, wanted, all_fields=all_fields))
+        return msgspec.json.encode(selecting(catalog, wanted, all_fields=all_fields))
 
     def _require_well(self, tap: Tap) -> None:
         """Raises with the last words of a tap that did not end with 0."""

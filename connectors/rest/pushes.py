@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from connectors.base import Config, Idempotency
 from connectors.payload_paths import JmesPath
-from connectors.rest_streams import Query
-from connectors.rest_words import unknown_names
+from connectors.rest.streams import Query
+from connectors.rest.words import unknown_names
 from mappings import canonical as c
 
 RECORDS: Mapping[str, type[c.Record]] = {

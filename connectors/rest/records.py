@@ -10,8 +10,8 @@ from connectors.base import RawRecord
 from connectors.errors import ConfigProblem, Retryable
 from connectors.http import ApiClient, Reply, segment
 from connectors.payload_paths import id_text, reader
-from connectors.rest_streams import Attach, Split, Stream
-from connectors.rest_words import filled, moment_of, parameters
+from connectors.rest.streams import Attach, Split, Stream
+from connectors.rest.words import filled, moment_of, parameters
 
 Row = tuple[str, dict[str, Any]]
 """A record as it was listed, after its id."""

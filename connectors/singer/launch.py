@@ -1,6 +1,6 @@
 """Becomes the program it is told to run, made so that it does not outlive who started it.
 
-``connectors.singer_process`` runs this file by its path, in a Python without our packages: between
+``connectors.singer.process`` runs this file by its path, in a Python without our packages: between
 a fork and an exec, in a process with threads, nothing of this may be done.
 """
 

@@ -16,9 +16,9 @@ from connectors.base import Clock, Outcome, Status
 from connectors.errors import ConfigProblem
 from connectors.http import ApiClient, Reply, segment
 from connectors.payload_paths import id_text, reader
-from connectors.rest_judge import Judge, Results, Verdicts
-from connectors.rest_pushes import Push, Queued
-from connectors.rest_words import filled
+from connectors.rest.judge import Judge, Results, Verdicts
+from connectors.rest.pushes import Push, Queued
+from connectors.rest.words import filled
 
 _READ_AGAIN = timedelta(seconds=5)
 """Items of one submission are asked about one by one; within this time one reply does for all."""

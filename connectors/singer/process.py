@@ -17,10 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors import singer_launch
 from connectors.errors import ConfigProblem, Retryable
+from connectors.singer import launch
 
-_LAUNCH = (sys.executable, "-I", "-S", singer_launch.__file__)
+_LAUNCH = (sys.executable, "-I", "-S", launch.__file__)
 _CHUNK = 64 * 1024
 _TAIL_LINES = 5
 _TAIL_BYTES = 4000

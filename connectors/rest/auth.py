@@ -15,8 +15,8 @@ from connectors.base import Clock
 from connectors.errors import ConfigProblem, Rejected
 from connectors.http import Door
 from connectors.oauth import Grant, RefreshedToken
-from connectors.rest_settings import Auth, RestConfig
-from connectors.rest_words import filled
+from connectors.rest.settings import Auth, RestConfig
+from connectors.rest.words import filled
 from connectors.rotation import RotatedToken
 
 

@@ -10,10 +10,10 @@ from connectors.errors import Ambiguous, ConfigProblem, Rejected
 from connectors.http import ApiClient, segment
 from connectors.outcomes import in_chunks, settle
 from connectors.payload_paths import id_text, reader
-from connectors.rest_judge import Judge
-from connectors.rest_pushes import Find, Push
-from connectors.rest_queue import Handle, Queue
-from connectors.rest_words import filled, parameters, placeholders
+from connectors.rest.judge import Judge
+from connectors.rest.pushes import Find, Push
+from connectors.rest.queue import Handle, Queue
+from connectors.rest.words import filled, parameters, placeholders
 from mappings import Definition
 from mappings import canonical as c
 from mappings.engine import plain

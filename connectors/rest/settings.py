@@ -1,6 +1,6 @@
 """What ops may write for a ``rest`` connection: how to sign in, how fast, what to read and send.
 
-``connectors.rest_streams`` and ``connectors.rest_pushes`` describe the last two.
+``connectors.rest.streams`` and ``connectors.rest.pushes`` describe the last two.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from connectors.base import Config
-from connectors.rest_pushes import Pushes
-from connectors.rest_streams import Streams
-from connectors.rest_words import SIGNED_NAMES, unknown_names
+from connectors.rest.pushes import Pushes
+from connectors.rest.streams import Streams
+from connectors.rest.words import SIGNED_NAMES, unknown_names
 
 Style = Literal["basic", "bearer", "header", "query", "client_credentials", "refresh_token", "hmac"]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_|~-]+$")]

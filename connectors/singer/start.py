@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from connectors.errors import ConfigProblem
-from connectors.singer_process import Limits, Tap
-from connectors.singer_settings import SingerConfig
+from connectors.singer.process import Limits, Tap
+from connectors.singer.settings import SingerConfig
 
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 """What any program needs. All else in our environment may be a secret of another connection."""

@@ -14,13 +14,13 @@ from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, 
 from connectors.described import Wanted, lacking, require_definitions
 from connectors.errors import ConfigProblem
 from connectors.http import Door
-from connectors.rest_auth import auth_of
-from connectors.rest_cancel import Canceller
-from connectors.rest_pushes import RECORDS
-from connectors.rest_queue import Handle
-from connectors.rest_settings import RestConfig
-from connectors.rest_sink import Sink
-from connectors.rest_source import Source
+from connectors.rest.auth import auth_of
+from connectors.rest.cancel import Canceller
+from connectors.rest.pushes import RECORDS
+from connectors.rest.queue import Handle
+from connectors.rest.settings import RestConfig
+from connectors.rest.sink import Sink
+from connectors.rest.source import Source
 from connectors.skew import skew_finding
 from mappings import Definition
 from mappings import canonical as c

@@ -14,7 +14,7 @@ import msgspec
 from connectors.base import Cursor, Page, RawRecord
 from connectors.errors import ConfigProblem, Retryable
 from connectors.payload_paths import id_text, reader
-from connectors.singer_settings import TapStream
+from connectors.singer.settings import TapStream
 
 _PASSED_OVER = frozenset({"ACTIVATE_VERSION"})
 """A whole table was read anew. Nothing of ours is deleted because a source no longer has it."""

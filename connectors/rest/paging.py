@@ -19,7 +19,7 @@ from connectors.errors import ConfigProblem, Retryable, Unreachable
 from connectors.http import Reply
 from connectors.paging import MOST_PAGES, NumberedPages, TokenGuard
 from connectors.payload_paths import reader
-from connectors.rest_streams import Paging
+from connectors.rest.streams import Paging
 
 Total = Callable[[Reply], int | None]
 

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.base import Outcome
 from connectors.http import Reply
 from connectors.payload_paths import id_text, reader
-from connectors.rest_pushes import Judged, Listed, Push
+from connectors.rest.pushes import Judged, Listed, Push
 
 _INCOMPUTABLE = "its result cannot be judged: correct `error`"
 
