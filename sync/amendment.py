@@ -34,15 +34,7 @@ def amend(
 ) -> set[str]:
     """Bring order ``old`` to what ``arrival`` reports; returns the streams that have work now."""
     order: c.Order = arrival.record
-    rows = order_rows(
-        order,
-        arrival.item_problems,
-        skus,
-        link,
-        raw_id=arrival.raw_id,
-        mapping_version=arrival.received.mapping_version,
-        now=now,
-    )
+    rows = order_rows(arrival, skus, link, now)
     variance = rows.order["total_variance"]
     rows.order["intake_state"] = old.intake_state
     del rows.order["recorded_at"]

@@ -147,15 +147,7 @@ def _insert_new(
     events, reasons, demanded = [], [], set[int]()
     for arrival in arrivals:
         order: c.Order = arrival.record
-        rows = order_rows(
-            order,
-            arrival.item_problems,
-            skus,
-            link,
-            raw_id=arrival.raw_id,
-            mapping_version=arrival.received.mapping_version,
-            now=now,
-        )
+        rows = order_rows(arrival, skus, link, now)
         held = holds_of(order, rows.order["total_variance"], arrival.item_problems)
         state = rows.order["intake_state"] = intake_state(order, bool(held))
         intake.count(state)

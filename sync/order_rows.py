@@ -16,24 +16,17 @@ from mappings.totals import calculated_total
 from state.orders import LineRows, OrderRows, RefundRows, TaxedAdjustment
 from sync.context import Link
 from sync.judgement import cancelled_quantity, park_reason
+from sync.reading import Reading
 
 _NONE = Decimal(0)
 
 
-def order_rows(
-    order: c.Order,
-    item_problems: Sequence[ItemProblem],
-    skus: Mapping[str, int],
-    link: Link,
-    *,
-    raw_id: int,
-    mapping_version: str,
-    now: datetime,
-) -> OrderRows:
-    """All that the channel says of ``order``; ``skus`` maps channel SKUs to our ids.
+def order_rows(arrival: Reading, skus: Mapping[str, int], link: Link, now: datetime) -> OrderRows:
+    """All that the channel says of an order; ``skus`` maps channel SKUs to our ids.
 
     What we make of it (``intake_state``) is the caller's to add.
     """
+    order: c.Order = arrival.record
     calculated = calculated_total(order)
     values = {
         "connection_id": link.id,
@@ -57,13 +50,13 @@ def order_rows(
         "service_name": order.service_name,
         "note": order.note,
         "deliver_by_at": order.deliver_by_at,
-        "raw_id": raw_id,
-        "mapping_version": mapping_version,
+        "raw_id": arrival.raw_id,
+        "mapping_version": arrival.received.mapping_version,
         "source_version": order.source_version,
     }
     return OrderRows(
         order=values,
-        lines=line_rows(order, item_problems, skus),
+        lines=line_rows(order, arrival.item_problems, skus),
         bill_to=_address(order.bill_to),
         ship_to=_address(order.ship_to),
         adjustments=[

@@ -170,15 +170,7 @@ class Replay:
         self, row: Row[Any], reading: Reading, held: orders.OrderRows, settled: bool
     ) -> tuple[str, ...]:
         """The paths at which the report reads differently now."""
-        told = order_rows(
-            reading.record,
-            reading.item_problems,
-            {},
-            self.link,
-            raw_id=row.raw_id,
-            mapping_version=reading.received.mapping_version,
-            now=row.recorded_at,
-        )
+        told = order_rows(reading, {}, self.link, row.recorded_at)
         return tuple(sorted(differences(held, told, reading.record, settled=settled)))
 
     def _amend(self, row: Row[Any], reading: Reading, fields: tuple[str, ...]) -> Replayed:
