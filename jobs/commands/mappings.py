@@ -212,7 +212,7 @@ def try_(config: Path | None, definition: str, payload: Path, connection: str | 
             "Try a definition that reads payloads.",
         )
     try:
-        mapped = chosen.apply(_json_of(payload))
+        mapped = chosen.apply(_text_of(payload))
     except MappingError as error:
         raise OperatorError("\n".join(["It does not map:", *map(str, error.problems)])) from None
     show_json(mapped.record)
@@ -270,7 +270,7 @@ def suggest(payload: Path, name: str) -> None:
     Examples:
       crossdock mappings suggest order.json --name myshop.orders > myshop.orders.toml
     """
-    click.echo(sync_suggest(_json_of(payload), name), nl=False)
+    click.echo(sync_suggest(msgspec.json.decode(_text_of(payload)), name), nl=False)
 
 
 def _compared(
@@ -358,12 +358,16 @@ def _definition(config: Path | None, word: str, connection: str | None) -> Defin
     return known[name]
 
 
-def _json_of(path: Path) -> dict[str, Any]:
-    """A JSON object, numbers as the connectors read them. Raises ``UsageProblem``."""
+def _text_of(path: Path) -> bytes:
+    """A JSON object as it stands in the file, to be read as it would come in.
+
+    Raises ``UsageProblem``.
+    """
+    text = path.read_bytes()
     try:
-        document = msgspec.json.decode(path.read_bytes())
+        document = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise UsageProblem(f"{path} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise UsageProblem(f"{path} holds no JSON object.", "Take one record out of its list.")
-    return document
+    return text

@@ -7,7 +7,7 @@ of what it holds afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -32,8 +32,8 @@ from sandbox.server import serve
 from sandbox.vendors.shipbob import TOKEN
 from sandbox.world import World
 from tests.connectors.rest_words import connector, example
+from tests.connectors.warehouse_words import START, ordered
 
-START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 LOST = ["timeout-after", "500-after", "truncated", "html", "empty"]
 
 
@@ -94,28 +94,6 @@ def build(
 def bob(build: Build, recorder: Any) -> AWarehouse:
     """A connector to the sandbox's 3PL."""
     return build(recorder)
-
-
-def ordered(reference: str = "FO-1", **changes: Any) -> c.FulfilmentRequest:
-    fields: dict[str, Any] = {
-        "reference": reference,
-        "order_name": "#1001",
-        "placed_at": START,
-        "currency": "EUR",
-        "ship_to": c.Address(
-            name="مها 🎁",
-            street="Weg 1",
-            street2="c/o",
-            city="Bonn",
-            postcode="53111",
-            country="DE",
-        ),
-        "lines": (
-            c.FulfilmentLine(line_reference="1", sku=SKUS[0].code, quantity=Decimal(2)),
-            c.FulfilmentLine(line_reference="2", sku=SKUS[1].code, quantity=Decimal("1.00")),
-        ),
-    }
-    return c.FulfilmentRequest(**fields | changes)
 
 
 def their_order(number: int = 1, **changes: Any) -> dict[str, Any]:

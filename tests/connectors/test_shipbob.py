@@ -6,8 +6,6 @@ What any connector to a 3PL does with orders and shipments is in ``test_conforma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -24,14 +22,13 @@ from connectors.base import (
 from connectors.errors import Retryable
 from connectors.shipbob import ShipBob, ShipBobConfig
 from mappings import Definitions
-from mappings import canonical as c
 from sandbox.app import Sandbox
 from sandbox.catalogue import SKUS
 from sandbox.clock import ManualClock
 from sandbox.vendors.shipbob import TOKEN
 from sandbox.world import World
+from tests.connectors.warehouse_words import ordered
 
-START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 URL = "https://sandbox.test/shipbob"
 Build = Callable[..., ShipBob]
 
@@ -72,30 +69,6 @@ def stub(build: Build, vendor: respx.MockRouter) -> ShipBob:
     return build(None, url="https://bob.test")
 
 
-def request(reference: str = "FO-1", **changes: Any) -> c.FulfilmentRequest:
-    fields: dict[str, Any] = {
-        "reference": reference,
-        "order_name": "#1001",
-        "placed_at": START,
-        "currency": "EUR",
-        "ship_to": c.Address(
-            name="مها 🎁",
-            street="Weg 1",
-            street2="c/o",
-            city="Bonn",
-            postcode="53111",
-            country="DE",
-        ),
-        "lines": (
-            c.FulfilmentLine(line_reference="1", sku=SKUS[0].code, quantity=Decimal(2)),
-            c.FulfilmentLine(
-                line_reference="2", sku=SKUS[1].code, title="Cup", quantity=Decimal("1.00")
-            ),
-        ),
-    }
-    return c.FulfilmentRequest(**fields | changes)
-
-
 def test_it_has_the_capabilities_it_names(bob: ShipBob) -> None:
     for protocol in (
         Connector,
@@ -115,8 +88,8 @@ def test_services_are_translated_where_ops_say_how(build: Build, sandbox: Sandbo
     bob = build(sandbox.transport(), shipping_methods={"DHL Express": "Expedited"})
     bob.push_fulfilment_orders(
         {
-            "a": request("FO-1", service_name="DHL Express"),
-            "b": request("FO-2", service_name="Something"),
+            "a": ordered("FO-1", service_name="DHL Express"),
+            "b": ordered("FO-2", service_name="Something"),
         }
     )
     orders = sandbox.world.shipbob.orders.values()

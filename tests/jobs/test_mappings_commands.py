@@ -57,6 +57,14 @@ def test_try_prints_the_record_or_every_problem(crossdock: Commands) -> None:
     assert "status: " in done.stderr
 
 
+def test_try_refuses_what_the_intake_would_park(crossdock: Commands) -> None:
+    # It was read decoded once, and what no database keeps went through.
+    order = crossdock.payload(woo_order(1, {"A": 1}, customer_note="a\x00b"))
+    done = crossdock("mappings", "try", "woocommerce.orders", order)
+    assert done.exit_code == 1
+    assert "note: holds U+0000" in done.stderr
+
+
 def test_try_tells_of_spared_items_beside_the_record(crossdock: Commands) -> None:
     order = woo_order(1, {"A": 1, "B": 1})
     order["line_items"][1]["quantity"] = "many"
