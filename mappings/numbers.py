@@ -7,7 +7,7 @@ shortest text, which is what the vendor wrote; arithmetic is never done in binar
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 
 from iso4217 import Currency
 
@@ -28,7 +28,8 @@ _LARGEST_WHOLE = 10**18
 """Less than what the 64 bits of a database's integer hold."""
 
 _PLAIN = 14
-"""Characters: with the 4 digits that some currencies have, far less than ``_LARGEST_WHOLE``."""
+"""Characters of an amount that is kept: with the 4 digits that some currencies have still far
+less than ``_LARGEST_WHOLE``."""
 
 
 @cache
@@ -107,21 +108,15 @@ def minor_units(value: object, currency: str) -> int:
     >>> minor_units("29.35", "EUR"), minor_units("1200.00", "JPY"), minor_units("1.005", "KWD")
     (2935, 1200, 1005)
     """
+    if type(value) is str and len(value) <= _PLAIN:
+        return _text_in_minor_units(value, currency)
     digits = exponent(currency)
-    if type(value) is str:
-        plain = _plain_minor_units(value, digits, rounded=False)
-        if plain is not None:
-            return plain
-    elif type(value) is float:
+    if type(value) is float:
         near = _near(value, digits)
         # Under 10**15 a float is the quotient just where its shortest text says so.
         if near is not None and near / 10**digits == value:
             return near
-    scaled = exact(value).scaleb(digits)
-    whole = int(scaled)
-    if whole != scaled:
-        raise Unfit(f"more digits than {currency} has")
-    return in_proportion(whole)
+    return _whole(exact(value).scaleb(digits), currency)
 
 
 def rounded_minor_units(value: object, currency: str) -> int:
@@ -130,15 +125,37 @@ def rounded_minor_units(value: object, currency: str) -> int:
     >>> rounded_minor_units(10.799999999999999, "USD"), rounded_minor_units("-0.005", "USD")
     (1080, -1)
     """
+    if type(value) is str and len(value) <= _PLAIN:
+        return _text_in_rounded_minor_units(value, currency)
     digits = exponent(currency)
-    plain = None
-    if type(value) is str:
-        plain = _plain_minor_units(value, digits, rounded=True)
-    elif type(value) is float:
-        plain = _near(value, digits)
-    if plain is not None:
-        return plain
-    return in_proportion(int(exact(value).scaleb(digits).to_integral_value(ROUND_HALF_UP)))
+    near = _near(value, digits) if type(value) is float else None
+    return _rounded(exact(value).scaleb(digits)) if near is None else near
+
+
+# Kept: an order says most of its amounts twice, and a shop has its price points.
+@lru_cache(maxsize=4096)
+def _text_in_minor_units(value: str, currency: str) -> int:
+    digits = exponent(currency)
+    plain = _plain_minor_units(value, digits, rounded=False)
+    return _whole(exact(value).scaleb(digits), currency) if plain is None else plain
+
+
+@lru_cache(maxsize=4096)
+def _text_in_rounded_minor_units(value: str, currency: str) -> int:
+    digits = exponent(currency)
+    plain = _plain_minor_units(value, digits, rounded=True)
+    return _rounded(exact(value).scaleb(digits)) if plain is None else plain
+
+
+def _whole(scaled: Decimal, currency: str) -> int:
+    whole = int(scaled)
+    if whole != scaled:
+        raise Unfit(f"more digits than {currency} has")
+    return in_proportion(whole)
+
+
+def _rounded(scaled: Decimal) -> int:
+    return in_proportion(int(scaled.to_integral_value(ROUND_HALF_UP)))
 
 
 def in_proportion(whole: int) -> int:
@@ -152,7 +169,7 @@ def _plain_minor_units(value: str, digits: int, *, rounded: bool) -> int | None:
     """The short way for text that looks like nearly every amount: ``10.50``, without a Decimal."""
     whole, _, fraction = value.partition(".")
     figures = whole + fraction
-    if not figures.isdigit() or not value.isascii() or len(value) > _PLAIN:
+    if not figures.isdigit() or not value.isascii():
         return None
     missing = digits - len(fraction)
     if not missing:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -65,17 +67,34 @@ def _insert(conn: Connection, plan: _Plan, bound: list[Any]) -> int:
         for place, bind in plan.binds:
             columns[place] = tuple(map(bind, columns[place]))
         bound = list(zip(*columns, strict=True))
-    if not plan.positional:
-        bound = [dict(zip(plan.names, row, strict=True)) for row in bound]
-    return conn.exec_driver_sql(plan.sql, bound).rowcount
+    left = len(bound) % TOGETHER
+    whole = len(bound) - left
+    written = 0
+    if whole:
+        joined = [
+            tuple(chain.from_iterable(bound[start : start + TOGETHER]))
+            for start in range(0, whole, TOGETHER)
+        ]
+        written += conn.exec_driver_sql(plan.together, joined).rowcount
+    if left:
+        written += conn.exec_driver_sql(plan.single, bound[whole:]).rowcount
+    return written
+
+
+TOGETHER = 50
+"""Rows that share a statement where there are as many. For every statement, also of an
+executemany, a database opens the table and each of its indexes anew: 50 rows at once take two
+thirds of the time. The widest table stays far below the 32,766 parameters of SQLite."""
 
 
 class _Plan(NamedTuple):
-    """A compiled INSERT, its columns in order, and what turns their values into the driver's."""
+    """A compiled INSERT, and what turns its columns' values into the driver's.
 
-    sql: str
-    positional: bool
-    names: Sequence[str]
+    ``single`` takes one row, ``together`` the values of ``TOGETHER`` rows one after the other.
+    """
+
+    single: str
+    together: str
     pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     binds: Sequence[tuple[int, Callable[[Any], Any]]]
 
@@ -84,18 +103,22 @@ class _Plan(NamedTuple):
 def _plan(dialect: Dialect, table: Table, given: tuple[str, ...], unless_known: bool) -> _Plan:
     # Inline: PostgreSQL would otherwise be asked for the new ids, row by row.
     insert = (sqlite_insert if dialect.name == "sqlite" else pg_insert)(table).inline()
-    statement = insert.on_conflict_do_nothing() if unless_known else insert
-    compiled = statement.compile(dialect=dialect, column_keys=list(given))
-    names = compiled.positiontup or list(given)
+    compiled = insert.compile(dialect=dialect, column_keys=list(given))
+    names = [column.name for column in table.columns if column.name in given]
+    # psycopg names its parameters; both drivers take them by place.
+    head, row = _NAMED.sub("%s", compiled.string).split(" VALUES ", 1)
+    end = " ON CONFLICT DO NOTHING" if unless_known else ""
     binds = [(place, _bind(table.c[name], dialect)) for place, name in enumerate(names)]
     return _Plan(
-        compiled.string,
-        compiled.positional,
-        names,
+        f"{head} VALUES {row}{end}",
+        f"{head} VALUES {', '.join([row] * TOGETHER)}{end}",
         # Of one name alone an itemgetter gives the bare value.
         itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],),
         [(place, bind) for place, bind in binds if bind is not None],
     )
+
+
+_NAMED = re.compile(r"%\(\w+\)s")
 
 
 def _bind(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:

@@ -24,7 +24,7 @@ from sync.order_rows import order_rows
 from sync.reading import Reading, gathered, read_received, report
 
 TOPIC = "orders"
-BATCH = 200
+BATCH = 500
 """Orders that are worth a transaction of their own, where a vendor's pages are smaller."""
 
 
