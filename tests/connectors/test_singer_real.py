@@ -172,6 +172,39 @@ def test_a_real_tap_brings_a_day_s_orders_into_the_store_and_then_what_changed(
     assert len(orders(hub)) == 60
 
 
+def test_a_real_tap_brings_what_a_shop_sells_and_it_is_matched_to_our_skus(
+    tmp_path: Path, real_tap: Path, shop: str, sandbox: Sandbox
+) -> None:
+    hub = installed(tmp_path, real_tap, shop)
+    schemas = tmp_path / "tap" / "schemas"
+    shutil.copy(schemas / "orders.json", schemas / "products.json")
+    file = tmp_path / "connections.d" / "shop-eu.toml"
+    text = file.read_text().replace('streams = "orders"', 'streams = "orders,products"')
+    file.write_text(
+        f"""{text}
+        [connections.shop-eu.streams.listings]
+        stream = "products"
+        definition = "woocommerce.listings"
+        id = "id"
+        """
+    )
+    products = [one for one in sandbox.world.shop.products.values() if not one.parent_id]
+    known = products[0].sku
+    (tmp_path / "skus.csv").write_text(f"code,title\n{known},A thing of ours\n")
+    hub.crossdock("sku", "import", "skus.csv")
+
+    (run,) = hub.asked("once", "pull-listings", "shop-eu")
+    assert run["counts"]["read"] == len(products) > 1
+    store = hub.store()
+    with store.read() as conn:
+        query = select(t.channel_listing.c.external_sku, t.sku.c.code).outerjoin(
+            t.sku, t.sku.c.id == t.channel_listing.c.sku_id
+        )
+        found = {row[0]: row[1] for row in conn.execute(query)}
+    store.close()
+    assert found == {one.sku: one.sku if one.sku == known else None for one in products}
+
+
 def test_a_shop_that_refuses_the_key_is_told_by_the_tap_s_last_words(
     tmp_path: Path, real_tap: Path, shop: str
 ) -> None:
