@@ -67,6 +67,7 @@ soak: $(DEV) $(TAP)
 bench: $(DEV) $(PEERS)
 	$(BIN)/python -m benchmarks.ingest --peers $(dir $(PEERS))bin/python
 	$(BIN)/python -m benchmarks.mapping
+	$(BIN)/python -m benchmarks.writeback
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 

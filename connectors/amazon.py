@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr
 from connectors.amazon_feeds import FEED_MESSAGES, ListingsFeed
 from connectors.amazon_listings import ListingSearch
 from connectors.amazon_orders import OrderSearch
-from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate
+from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate, RawRecord
 from connectors.errors import Rejected
 from connectors.http import Door, segment
 from connectors.oauth import Grant, RefreshedToken
@@ -115,6 +115,10 @@ class Amazon:
     def pull_listings(self) -> Iterator[Page]:
         """Every listing of the account, one record per SKU."""
         return self._listings.pages()
+
+    def read_listings(self, wanted: Sequence[c.Listing]) -> Sequence[RawRecord]:
+        """Listings by their SKUs."""
+        return self._listings.named([one.external_sku for one in wanted])
 
     def push_stock(self, updates: Mapping[str, c.StockUpdate]) -> Sequence[Outcome]:
         """Absolute quantities: SKU by SKU, or all in one feed from the threshold on."""

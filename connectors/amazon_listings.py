@@ -16,6 +16,7 @@ from connectors.paging import TokenGuard
 
 REACH = 1000
 PAGE_SIZE = 20
+_DATA = "summaries,fulfillmentAvailability,productTypes"
 
 
 class ListingSearch:
@@ -30,6 +31,22 @@ class ListingSearch:
         """Ask for one listing. Raises unless token, seller id and marketplaces are right."""
         params = {"marketplaceIds": self._markets, "pageSize": 1}
         self._api.get(self._path, op="searchListingsItems", params=params).rows("items")
+
+    def named(self, skus: Sequence[str]) -> list[RawRecord]:
+        """The listings of these SKUs, twenty a call; one with a comma cannot be asked for."""
+        skus = [sku for sku in skus if "," not in sku]
+        found = []
+        for first in range(0, len(skus), PAGE_SIZE):
+            params = {
+                "marketplaceIds": self._markets,
+                "includedData": _DATA,
+                "identifiers": ",".join(skus[first : first + PAGE_SIZE]),
+                "identifiersType": "SKU",
+                "pageSize": PAGE_SIZE,
+            }
+            reply = self._api.get(self._path, op="searchListingsItems", params=params)
+            found += [RawRecord.of(item["sku"], item) for item in reply.rows("items", having="sku")]
+        return found
 
     def pages(self) -> Iterator[Page]:
         """Every listing, oldest first."""
@@ -55,7 +72,7 @@ class ListingSearch:
             first = False
             params = {
                 "marketplaceIds": self._markets,
-                "includedData": "summaries,fulfillmentAvailability,productTypes",
+                "includedData": _DATA,
                 "sortBy": "createdDate",
                 "sortOrder": "ASC",
                 "createdAfter": created_after,

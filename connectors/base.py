@@ -108,13 +108,15 @@ class Finding:
 class Push:
     """How a push capability behaves, declared once and relied on by the engine.
 
-    ``batch_max``: items per call. ``lookup_lag_s``: how long the vendor's own index may need
-    before an absent reference proves that nothing happened.
+    ``batch_max``: items per call. ``at_once``: items handed over together where the connector
+    sorts them into calls itself; null means ``batch_max``. ``lookup_lag_s``: how long the vendor's
+    own index may need before an absent reference proves that nothing happened.
     """
 
     batch_max: int
     idempotency: Idempotency
     lookup_lag_s: float = 0.0
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,12 @@ class Config(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a connector is. ``pushes`` is keyed by capability name (``push_stock`` ...)."""
+    """What a connector is. ``pushes`` is keyed by capability name (``push_stock`` ...).
+
+    ``restores_stock``: a channel that raises its own quantity again when an order is cancelled.
+    Where that is not certain it is false: the promise is then written once more, which does no
+    harm.
+    """
 
     name: str
     title: str
@@ -142,6 +149,7 @@ class Info:
     pushes: Mapping[str, Push] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
     """Stream or push name -> mapping definition, e.g. ``orders`` -> ``woocommerce.orders``."""
+    restores_stock: bool = False
 
 
 @runtime_checkable
@@ -171,6 +179,16 @@ class PullsOrders(Protocol):
 class PullsListings(Protocol):
     def pull_listings(self) -> Iterator[Page]:
         """Yield every listing of the account."""
+        ...
+
+
+@runtime_checkable
+class ReadsListings(Protocol):
+    def read_listings(self, wanted: Sequence[c.Listing]) -> Sequence[RawRecord]:
+        """A few listings, named by their external ids, as ``pull_listings`` yields them.
+
+        Those that are not there any more are left out.
+        """
         ...
 
 

@@ -71,7 +71,9 @@ class WooCommerce:
         # Core has no limit; the shop's host has one nobody publishes. This is courtesy.
         limits={"*": Rate(per_second=5, burst=10)},
         pushes={
-            "push_stock": Push(batch_max=PER_PAGE, idempotency="absolute"),
+            # A batch holds simple products, or variations of one parent. Sorted from a single
+            # page's worth, batches would be half empty and parents torn apart.
+            "push_stock": Push(PER_PAGE, idempotency="absolute", at_once=10 * PER_PAGE),
             "push_tracking": Push(batch_max=PER_PAGE, idempotency="absolute"),
         },
         definitions={
@@ -80,6 +82,7 @@ class WooCommerce:
             "push_stock": "woocommerce.stock",
             "push_tracking": "woocommerce.tracking",
         },
+        restores_stock=True,
     )
 
     def __init__(
@@ -142,6 +145,24 @@ class WooCommerce:
                     records.append(RawRecord.of(str(product["id"]), product))
             yield Page(records, {})
 
+    def read_listings(self, wanted: Sequence[c.Listing]) -> Sequence[RawRecord]:
+        """Simple products together, variations parent by parent; at most a page of each."""
+        simple = [one.external_variant_id for one in wanted if not _is_variation(one)]
+        records = [
+            RawRecord.of(str(row["id"]), row)
+            for row in self._named("/products", simple)
+            if row.get("type") != "variable"
+        ]
+        parents = {one.external_product_id for one in wanted if _is_variation(one)}
+        for product in self._named("/products", sorted(parents)):
+            mine = [
+                one.external_variant_id
+                for one in wanted
+                if _is_variation(one) and one.external_product_id == str(product["id"])
+            ]
+            records += self._variations(product, mine)
+        return records
+
     def push_stock(self, updates: Mapping[str, c.StockUpdate]) -> Sequence[Outcome]:
         """Absolute quantities; variations go parent by parent, since a batch cannot mix them."""
         by_path: dict[str, dict[str, c.StockUpdate]] = {}
@@ -185,10 +206,21 @@ class WooCommerce:
             raise Retryable(f"order {order.id}: its refunds {missing} could not be read")
         return RawRecord.of(str(order.id), {**msgspec.json.decode(text), "refunds": refunds})
 
-    def _variations(self, product: Mapping[str, Any]) -> Iterator[RawRecord]:
+    def _named(self, path: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The rows of a listing that have these ids, at most a page."""
+        if not ids:
+            return []
+        op = "listVariations" if path.endswith("/variations") else "listProducts"
+        return self._list(path, op, 1, {"include": ",".join(ids)}).rows(having="id")
+
+    def _variations(
+        self, product: Mapping[str, Any], ids: Sequence[str] | None = None
+    ) -> Iterator[RawRecord]:
+        """A product's variations: those with these ids, or (null) all."""
         parent = {name: product.get(name) for name in ("id", "name", "sku", "status")}
         path = f"/products/{segment(str(product['id']))}/variations"
-        for rows in self._pages(path, "listVariations"):
+        every = self._pages(path, "listVariations") if ids is None else [self._named(path, ids)]
+        for rows in every:
             for row in rows:
                 yield RawRecord.of(str(row["id"]), {**row, "parent": parent})
 
@@ -229,8 +261,12 @@ def _total(reply: Reply) -> int:
     return int(total)
 
 
+def _is_variation(one: c.Listing | c.StockUpdate) -> bool:
+    return one.external_variant_id != one.external_product_id
+
+
 def _batch_path(update: c.StockUpdate) -> str:
-    if update.external_variant_id == update.external_product_id:
+    if not _is_variation(update):
         return "/products/batch"
     return f"/products/{segment(update.external_product_id)}/variations/batch"
 

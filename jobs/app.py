@@ -23,6 +23,7 @@ from jobs.clock import Clock, ScaledClock, SystemClock
 from jobs.engine import Engine
 from jobs.heartbeat import Heartbeat
 from jobs.process_lock import ProcessLock
+from jobs.promise_settings import rule_set
 from jobs.runner import Runner
 from jobs.running import count_call
 from jobs.settings import Settings
@@ -32,6 +33,7 @@ from state import migrate, streams
 from state.rate_buckets import RateBuckets
 from state.store import Store
 from sync.context import Hub, Link, Policy
+from sync.guard.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,11 @@ def open_app(
         )
         for name, given in settings.connections.items()
     }
-    policy = Policy(release_after_s=settings.orders.release_after)
+    policy = Policy(
+        release_after_s=settings.orders.release_after,
+        promise=rule_set(configuration.promise),
+        guard=Limits(**settings.guard.model_dump()),
+    )
     hub = Hub(store, clock, definitions, links, policy)
     # What is here by now stays for the life of the process: looking for garbage in it again and
     # again costs a tenth of the intake.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from connectors import base
 from jobs import housekeeping
 from jobs.runner import JobFunction
-from sync import allocation, counts, drain, intake, listings, promise, pushes, shipping, tracking
+from sync import allocation, counts, drain, intake, listings, pushes, shipping, tracking
+from sync.promise import publishing, reading_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,15 @@ _ALL = (
         "send what is planned: work, labels, tracking, stock",
         tuple(dict.fromkeys(kind.capability for kind in pushes.KINDS)),
     ),
+    Job(
+        "read-back",
+        reading_back.read_back,
+        "read_back",
+        "look at a sample of the quantities just written",
+        (base.ReadsListings,),
+    ),
     Job("allocate", allocation.allocate, "allocate", "give accepted orders to locations"),
-    Job("promise", promise.publish, "promise", "plan stock writes where a promise changed"),
+    Job("promise", publishing.publish, "promise", "plan stock writes where a promise changed"),
     Job("prune", housekeeping.prune, "prune", "delete the history of runs that is too old"),
 )
 

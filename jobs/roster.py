@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from connectors.base import Connector, PullsOrders
 from jobs.problems import UsageProblem
 from jobs.settings import LocationSettings, Settings
+from state import grounds
 from state import tables as t
 
 
@@ -53,11 +54,12 @@ def _connection(conn: Connection, name: str, timezone: str, connector: Connector
 
 
 def _location(conn: Connection, code: str, given: LocationSettings, ids: Mapping[str, int]) -> int:
-    values = given.model_dump(exclude={"connection", "authority"})
+    values = given.model_dump(exclude={"connection", "authority", "group"})
     values["connection_id"] = ids[given.connection] if given.connection else None
     values["authority"] = given.stock_authority()
     values["active"] = True
     found = _upsert(conn, t.location, {"code": code}, values, {})
+    grounds.set_group(conn, found, given.group)
     levels = t.inventory_level
     stale = (levels.c.location_id == found, levels.c.authority != given.stock_authority())
     try:

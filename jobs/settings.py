@@ -24,6 +24,8 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from jobs.promise_settings import GuardSettings, PromiseSettings
+
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -145,6 +147,7 @@ class Every(Section):
     shipments: Interval = 300
     tracking: Interval = 3600
     push: Interval = 30
+    read_back: Interval = 900
 
 
 class ConnectionSettings(BaseModel):
@@ -187,6 +190,7 @@ class LocationSettings(Section):
         default=None, description="who counts its stock; default: external for a three_pl or vendor"
     )
     priority: int = 0
+    group: str = Field(default="", description="promise rules may be about a group of locations")
     name: str = ""
     street: str = ""
     city: str = ""
@@ -212,5 +216,7 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     mappings: MappingSettings = MappingSettings()
     orders: OrderSettings = OrderSettings()
+    promise: PromiseSettings = PromiseSettings()
+    guard: GuardSettings = GuardSettings()
     connections: dict[ConnectionName, ConnectionSettings] = {}
     locations: dict[ConnectionName, LocationSettings] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from connectors.base import Config, Connector
 from jobs.problems import UsageProblem
+from jobs.promise_settings import PromiseRule, RulesFile, unknown_names
 from jobs.secret_references import REMEDY, resolve, secret_fields
 from jobs.settings import ConnectionSettings, Settings, StoreSettings
 from jobs.settings_problems import did_you_mean, sentences
@@ -36,11 +37,15 @@ class SettingsProblem(UsageProblem):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Settings that hold together. ``configs``: each connection's own, with its secrets."""
+    """Settings that hold together. ``configs``: each connection's own, with its secrets.
+
+    ``promise``: every promise rule, of the settings and of the file they name.
+    """
 
     path: Path
     settings: Settings
     configs: Mapping[str, Config]
+    promise: Sequence[PromiseRule] = ()
 
     @property
     def folder(self) -> Path:
@@ -96,9 +101,10 @@ def load(path: Path, connectors: Mapping[str, type[Connector]]) -> Configuration
     settings = _validated(reading)
     _check_names(reading)
     configs = _connector_configs(reading, connectors)
+    rules = _promise_rules(reading, settings) if settings is not None else ()
     if reading.problems or settings is None:
         raise SettingsProblem(reading.problems)
-    return Configuration(path, settings, configs)
+    return Configuration(path, settings, configs, rules)
 
 
 def _read_files(reading: _Reading) -> None:
@@ -202,6 +208,36 @@ def _validated(reading: _Reading) -> Settings | None:
     except ValidationError as error:
         reading.problems += sentences(error, Settings, (), reading.where)
         return None
+
+
+def _promise_rules(reading: _Reading, settings: Settings) -> list[PromiseRule]:
+    """The rules of the settings, then those of the file they name; each where it stands."""
+    given = settings.promise
+    found = list(given.rules)
+    _check_rules(reading, settings, found, reading.path.name, "promise.rules")
+    if given.file is not None:
+        file = reading.path.parent / given.file
+        tree = _toml(file, reading)
+        try:
+            more = RulesFile.model_validate(tree).rules
+        except ValidationError as error:
+            reading.problems += sentences(error, RulesFile, (), lambda _: str(given.file))
+            return found
+        _check_rules(reading, settings, more, str(given.file), "rules")
+        found += more
+    return found
+
+
+def _check_rules(
+    reading: _Reading, settings: Settings, rules: Sequence[PromiseRule], where: str, table: str
+) -> None:
+    groups = {place.group for place in settings.locations.values() if place.group}
+    for index, key, name, known in unknown_names(rules, settings.connections, groups):
+        what = "connection" if key == "channel" else "location with that group"
+        near = did_you_mean(name, known)
+        reading.problems.append(
+            f"{where}: {table}.{index}.{key}: there is no {what} {name!r}{near}"
+        )
 
 
 def _check_names(reading: _Reading) -> None:

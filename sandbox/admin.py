@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from sandbox import buyers, truth
+from sandbox import buyers, merchant, truth
 from sandbox.faults import Rule
 from sandbox.wire import Call, Json, Malformed, Route, Vendor, open_to_all, reply, stamp, unlimited
 
@@ -42,6 +42,7 @@ def vendor(sandbox: Sandbox) -> Vendor:
         routes=(
             *(Route(name, verb, path, partial(act, sandbox)) for name, verb, path, act in steering),
             *buyers.ROUTES,
+            *merchant.ROUTES,
         ),
         guard=open_to_all,
         limit=unlimited,

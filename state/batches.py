@@ -21,6 +21,11 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from state.tables import metadata
 
 
+def insert_of(dialect: Dialect) -> Any:
+    """The INSERT of a database, which knows what to do on a conflict."""
+    return sqlite_insert if dialect.name == "sqlite" else pg_insert
+
+
 def insert_rows(
     conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, unless_known: bool = False
 ) -> int:
@@ -102,7 +107,7 @@ class _Plan(NamedTuple):
 @lru_cache(maxsize=256)
 def _plan(dialect: Dialect, table: Table, given: tuple[str, ...], unless_known: bool) -> _Plan:
     # Inline: PostgreSQL would otherwise be asked for the new ids, row by row.
-    insert = (sqlite_insert if dialect.name == "sqlite" else pg_insert)(table).inline()
+    insert = insert_of(dialect)(table).inline()
     compiled = insert.compile(dialect=dialect, column_keys=list(given))
     names = [column.name for column in table.columns if column.name in given]
     # psycopg names its parameters; both drivers take them by place.

@@ -7,12 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from mappings import canonical as c
 from state import tables as t
 from state.batches import among
-from state.intents import OPEN
 
 _CODES = select(t.sku.c.code, t.sku.c.id).where(among(t.sku.c.code, "words"))
 _ALIASES = select(t.sku_alias.c.value, t.sku_alias.c.sku_id).where(
@@ -35,6 +34,10 @@ def resolve(conn: Connection, connection_id: int, names: Iterable[str]) -> dict[
 
 def by_code(conn: Connection, code: str) -> Row[Any] | None:
     return conn.execute(select(t.sku).where(t.sku.c.code == code)).first()
+
+
+def existing_codes(conn: Connection, codes: Iterable[str]) -> set[str]:
+    return set(conn.scalars(select(t.sku.c.code).where(among(t.sku.c.code, codes))))
 
 
 def connection_id(conn: Connection, name: str) -> int:
@@ -125,56 +128,9 @@ def _listing_values(listing: c.Listing, sku_id: int | None, now: datetime) -> di
         "fulfilment_flag": listing.fulfilment_flag,
         "status": listing.status,
         "qty_managed_by": "hub" if listing.quantity_managed else "channel",
+        "offered_qty": listing.quantity,
         "last_seen_at": now,
     }
-
-
-def _promised_listings() -> Select[Any]:
-    """Listings that we keep the quantity of, with what was last promised for each."""
-    listing, promise = t.channel_listing, t.channel_availability
-    kept = ("computed_qty", "observation_version", "read_back_qty", "read_back_at")
-    return (
-        select(listing, *(promise.c[name] for name in kept))
-        .outerjoin(promise, promise.c.listing_id == listing.c.id)
-        .where(
-            listing.c.qty_managed_by == "hub",
-            listing.c.fulfilment_flag == "merchant",
-            listing.c.status.in_(("live", "draft")),
-        )
-        .order_by(listing.c.id)
-    )
-
-
-def listings_of(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
-    """The listings of these SKUs that we keep the quantity of."""
-    of_them = among(t.channel_listing.c.sku_id, set(sku_ids))
-    return list(conn.execute(_promised_listings().where(of_them)))
-
-
-def at_rest(conn: Connection, connection_id: int, variant_ids: Iterable[str]) -> list[Row[Any]]:
-    """Listings with a promise, and no write of it under way: what they offer should be it."""
-    listing = t.channel_listing
-    under_way = select(t.intent.c.id).where(
-        t.intent.c.kind == "stock",
-        t.intent.c.subject_id == listing.c.id,
-        t.intent.c.state.in_(OPEN),
-    )
-    query = _promised_listings().where(
-        listing.c.connection_id == connection_id,
-        among(listing.c.external_variant_id, variant_ids),
-        t.channel_availability.c.computed_qty.is_not(None),
-        ~under_way.exists(),
-    )
-    return list(conn.execute(query))
-
-
-def note_read_back(
-    conn: Connection, listing_id: int, quantity: int | None, now: datetime | None
-) -> None:
-    """Remember what the channel says that it offers; null: nothing to remember any more."""
-    where = t.channel_availability.c.listing_id == listing_id
-    values = {"read_back_qty": quantity, "read_back_at": now}
-    conn.execute(update(t.channel_availability).where(where).values(values))
 
 
 def all_skus(conn: Connection) -> list[Row[Any]]:

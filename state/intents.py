@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
 from state import tables as t
+from state.batches import among, insert_rows
 from state.ids import insert_one
 
 OPEN = ("planned", "sending", "accepted", "unknown")
@@ -42,9 +43,15 @@ def plan(
     )
 
 
-def supersede(conn: Connection, kind: str, subject_id: int, now: datetime) -> int:
-    """Drop planned intents of a subject in favour of a newer one; never those already sent."""
-    where = (intent.c.kind == kind) & (intent.c.subject_id == subject_id)
+def plan_many(conn: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Write many intents down: connection_id, kind, subject_type, subject_id, idempotency_key,
+    body of each, with the same meaning as in ``plan``."""
+    insert_rows(conn, intent, [{**row, "not_before": now, "created_at": now} for row in rows])
+
+
+def supersede_all(conn: Connection, kind: str, subject_ids: Iterable[int], now: datetime) -> int:
+    """Drop planned intents of subjects in favour of newer ones; never those already sent."""
+    where = (intent.c.kind == kind) & among(intent.c.subject_id, subject_ids)
     where &= intent.c.state == "planned"
     values = {"state": "superseded", "settled_at": now}
     return conn.execute(update(intent).where(where).values(values)).rowcount
@@ -69,6 +76,11 @@ def in_state(conn: Connection, connection_id: int, *states: str) -> list[Row[Any
 def of_subject(conn: Connection, kind: str, subject_id: int) -> list[Row[Any]]:
     where = (intent.c.kind == kind) & (intent.c.subject_id == subject_id)
     return list(conn.execute(select(intent).where(where).order_by(intent.c.id)))
+
+
+def latest_of(conn: Connection, kind: str, subject_id: int) -> Row[Any] | None:
+    where = (intent.c.kind == kind) & (intent.c.subject_id == subject_id)
+    return conn.execute(select(intent).where(where).order_by(intent.c.id.desc()).limit(1)).first()
 
 
 def due(

@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 from connectors.base import Clock, Connector, Cursor
 from mappings import Definition, Definitions
 from state.store import Store
+from sync.guard.limits import Limits
+from sync.promise.rules import RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Business choices that ops make in ``[orders]`` of the settings.
+    """Business choices that ops make in the settings.
 
     ``release_after_s``: how long a planned fulfilment order waits, so that a buyer's second
-    thoughts cost nothing.
+    thoughts cost nothing. ``promise``: what listings may offer. ``guard``: how much one run may
+    change.
     """
 
     release_after_s: float = 0.0
+    promise: RuleSet = field(default_factory=RuleSet)
+    guard: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)

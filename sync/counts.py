@@ -12,6 +12,8 @@ from connectors.base import PullsStock
 from mappings import canonical as c
 from state import catalogue, fulfilment, stock
 from sync.context import Hub, Run
+from sync.guard.counts import counting
+from sync.guard.watch import holding
 from sync.reading import Reading, park_unread, read, report
 
 TOPIC = "stock"
@@ -35,7 +37,7 @@ def pull_stock(hub: Hub, run: Run) -> None:
         readings += [read(definition, raw.external_id, raw.text) for raw in page.records]
         cursor = page.cursor or cursor
     counts: list[c.StockCount] = [r.record for r in readings if r.record is not None]
-    with run.commit() as conn:
+    with holding(hub, run), run.commit() as conn, counting(conn, hub, run):
         now = hub.clock.now()
         parked = park_unread(conn, link.id, TOPIC, readings, now)
         if cursor is not None:

@@ -107,10 +107,11 @@ def _resolve(hub: Hub, run: Run, link: Link) -> None:
 
 
 def _send_all(hub: Hub, run: Run, link: Link, kind: Kind) -> None:
+    rule = _declared(link, kind)
     while not run.stopping and not run.dry_run:
         now = hub.clock.now()
         with hub.store.read() as conn:
-            batch = intents.due(conn, link.id, kind.name, now, _declared(link, kind).batch_max)
+            batch = intents.due(conn, link.id, kind.name, now, rule.at_once or rule.batch_max)
         if not batch:
             return
         with run.commit() as conn:
@@ -120,11 +121,15 @@ def _send_all(hub: Hub, run: Run, link: Link, kind: Kind) -> None:
 
 
 def _send(hub: Hub, run: Run, link: Link, kind: Kind, batch: Sequence[Row[Any]]) -> None:
-    """Send one batch and settle every item; a batch refused as a whole is sent item by item."""
+    """Send one batch and settle every item; one refused as a whole is halved.
+
+    So a bad item costs the calls of a search for it, and not a call for every other item.
+    """
     outcomes = _call(link, kind, batch)
     if outcomes is None:
-        for row in batch:
-            _send(hub, run, link, kind, [row])
+        half = (len(batch) + 1) // 2
+        _send(hub, run, link, kind, batch[:half])
+        _send(hub, run, link, kind, batch[half:])
         return
     told = {outcome.key: outcome for outcome in outcomes}
     with run.commit() as conn:

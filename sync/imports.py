@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from state import catalogue, fulfilment, history, stock
+from state import catalogue, fulfilment, grounds, history, stock
 
 
 class ImportProblem(Exception):
@@ -31,6 +31,8 @@ class SkuRow:
     title: str
     gtin: str
     weight_g: int
+    tags: frozenset[str] | None = None
+    """Null: the file has no such column, and the SKU keeps what it has."""
 
 
 def _rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -52,7 +54,10 @@ def _rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]
 
 
 def read_skus(path: Path) -> list[SkuRow]:
-    """SKUs of a file with the columns ``code,title`` and, if there, ``gtin,weight_g``."""
+    """SKUs of a file with the columns ``code,title`` and, if there, ``gtin,weight_g,tags``.
+
+    Several tags of a SKU are parted by blanks.
+    """
     problems: list[str] = []
     found: dict[str, SkuRow] = {}
     for line, row in _rows(path, ("code", "title")):
@@ -64,7 +69,9 @@ def read_skus(path: Path) -> list[SkuRow]:
         if not weight.isdigit():
             problems.append(f"line {line}: weight_g {weight!r} is not a whole number of grams")
         else:
-            found[row["code"]] = SkuRow(row["code"], row["title"], row.get("gtin", ""), int(weight))
+            tags = frozenset(row["tags"].split()) if "tags" in row else None
+            gtin = row.get("gtin", "")
+            found[row["code"]] = SkuRow(row["code"], row["title"], gtin, int(weight), tags)
     if problems:
         raise ImportProblem(path, problems)
     return list(found.values())
@@ -78,7 +85,16 @@ def import_skus(conn: Connection, rows: Sequence[SkuRow]) -> tuple[int, int]:
         )
         for row in rows
     )
+    _tag(conn, rows)
     return new, len(rows) - new
+
+
+def _tag(conn: Connection, rows: Sequence[SkuRow]) -> None:
+    """Promise rules may be about tags: what is tagged anew is promised anew."""
+    given = {row.code: row.tags for row in rows if row.tags is not None}
+    ids = catalogue.resolve(conn, 0, given)
+    tags = {ids[code]: tags for code, tags in given.items()}
+    stock.mark_dirty(conn, grounds.set_tags(conn, tags))
 
 
 def read_counts(path: Path) -> dict[str, Decimal]:

@@ -19,8 +19,11 @@ from state import tables as t
 from state.batches import insert_rows
 from sync import amendment
 from sync.context import Hub, Link, Run
+from sync.guard.cancellations import CancellationWatch
+from sync.guard.watch import holding
 from sync.judgement import holds_of
 from sync.order_rows import order_rows
+from sync.promise.writing import note_restock_missing
 from sync.reading import Reading, gathered, read_received, report
 
 TOPIC = "orders"
@@ -45,11 +48,14 @@ def pull_orders(hub: Hub, run: Run) -> None:
     connector = link.connector
     if not isinstance(connector, PullsOrders):
         raise TypeError(f"{connector.info.name} does not pull orders")
+    with hub.store.read() as conn:
+        watch = CancellationWatch(conn, hub, run)
     pages = connector.pull_orders(run.cursor, run.since or link.since)
     for page in gathered(pages, BATCH, hub.clock):
         report(run, page.findings)
         arrivals = read_page(hub, link, page.records)
-        with run.commit() as conn:
+        with holding(hub, run), run.commit() as conn:
+            watch.look(conn, link, arrivals)
             intake = take_in(conn, link, arrivals, hub.clock.now())
             run.save_cursor(conn, page.cursor)
             for key in sorted(intake.wake):
@@ -60,6 +66,9 @@ def pull_orders(hub: Hub, run: Run) -> None:
             run.count(name, n)
         if run.stopping:
             return
+    if watch.settles:
+        with run.commit() as conn:
+            watch.passed(conn, hub)
 
 
 def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Reading]:
@@ -104,7 +113,31 @@ def take_known(conn: Connection, link: Link, arrivals: Sequence[Reading], now: d
     for arrival in later:
         _take_later(conn, link, arrival, skus, intake, now)
     _supersede_parked(conn, link, arrivals)
+    _note_freed_goods(conn, link, arrivals, skus, intake, now)
     return intake
+
+
+def _note_freed_goods(
+    conn: Connection,
+    link: Link,
+    arrivals: Sequence[Reading],
+    skus: Mapping[str, int],
+    intake: Intake,
+    now: datetime,
+) -> None:
+    """Orders that gave goods back: a channel that does not restock by itself is told once more."""
+    orders_ = [a.record for a in arrivals if a.record is not None]
+    freed = {
+        skus[line.channel_sku]
+        for order in orders_
+        if order.status == "cancelled" or order.refunds
+        for line in order.lines
+        if line.channel_sku in skus
+    }
+    astray = note_restock_missing(conn, link, freed, now) if freed else []
+    if astray:
+        stock.mark_dirty(conn, astray)
+        intake.wake.add("promise")
 
 
 def _supersede_parked(conn: Connection, link: Link, arrivals: Sequence[Reading]) -> None:

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Row
 
 from connectors.base import Finding, SetsAside
 from mappings import Problem
-from state import catalogue, history, inbox, intents, orders, stock, streams
+from state import catalogue, history, holds, inbox, intents, orders, promises, stock, streams
 from sync import intake, outcomes, shipping
 from sync.context import Hub, Link
 from sync.judgement import JUDGED
+from sync.promise import drift
 from sync.reading import Reading, read
 
 RELEASABLE = ("total_variance", "manual", "edited_after_release", "cancel_pending")
@@ -23,7 +24,10 @@ RELEASABLE = ("total_variance", "manual", "edited_after_release", "cancel_pendin
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """One thing set aside. ``what``: connection, input, record, order, line, or intent."""
+    """One thing set aside.
+
+    ``what``: connection, input, record, order, line, intent, listing, or run.
+    """
 
     what: str
     connection: str
@@ -46,6 +50,8 @@ def listing(conn: Connection, hub: Hub, connection: str | None = None) -> list[P
         *_held(conn),
         *_lines(conn),
         *_intents(conn, hub),
+        *_listings(conn),
+        *_held_runs(conn),
     ]
     return [item for item in found if connection in (None, item.connection)]
 
@@ -161,8 +167,46 @@ def _intents(conn: Connection, hub: Hub) -> list[Parked]:
     ]
 
 
+def _listings(conn: Connection) -> list[Parked]:
+    return [
+        Parked(
+            what="listing",
+            connection=row.connection,
+            order=row.external_sku,
+            reason="refused" if row.block_reason else row.drift_class,
+            detail=row.block_reason or f"{row.computed_qty} promised, {row.read_back_qty} offered",
+            remedy=drift.REMEDIES["refused" if row.block_reason else row.drift_class],
+            since=row.drift_at,
+        )
+        for row in promises.parked(conn)
+    ]
+
+
+def _held_runs(conn: Connection) -> list[Parked]:
+    return [
+        Parked(
+            what="run",
+            connection=row.stream_key.partition(":")[2],
+            order=str(row.id),
+            reason="held",
+            detail=f"{row.stream_key}: {row.reason}",
+            remedy=f"look at it with 'crossdock guard show {row.id}', then '{how_to_pass(row)}'",
+            since=row.held_at,
+        )
+        for row in holds.listing(conn)
+        if row.state == "held"
+    ]
+
+
+def how_to_pass(hold: Row[Any]) -> str:
+    """The command that lets a held run pass."""
+    job, _, connection = hold.stream_key.partition(":")
+    return " ".join(filter(None, ("crossdock once", job, connection, f"--approve {hold.id}")))
+
+
 def retry(conn: Connection, hub: Hub, link: Link) -> tuple[dict[str, int], set[str]]:
-    """Read a connection's parked records again and resolve its parked lines anew.
+    """Read a connection's parked records again, resolve its parked lines anew, and have what it
+    refused written once more.
 
     Returns what came of it, and the streams that have work now.
     """
@@ -174,7 +218,9 @@ def retry(conn: Connection, hub: Hub, link: Link) -> tuple[dict[str, int], set[s
             tried += 1
             mapped += _again(conn, hub, link, row, topic, take, wake)
     freed = unpark_lines(conn, link, hub.clock.now())
-    return {"records": tried, "records_mapped": mapped, "lines_unparked": freed}, wake
+    again = promises.retry_refused(conn, link.id, hub.clock.now())
+    counts = {"records": tried, "records_mapped": mapped, "lines_unparked": freed}
+    return {**counts, "listings_retried": again}, wake
 
 
 def _again(

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from connectors import base
-from sync import cancellation, handover, notices, promise
+from sync import cancellation, handover, notices
 from sync.context import Hub
+from sync.promise import writing
 
 Body = dict[str, Any]
 Send = Callable[[Any, dict[str, Body]], Sequence[base.Outcome]]
@@ -55,7 +56,7 @@ KINDS = (
         handover.find_label,
     ),
     Kind("tracking", base.PushesTracking, "push_tracking", notices.send, notices.settle),
-    Kind("stock", base.PushesStock, "push_stock", promise.send, promise.settle),
+    Kind("stock", base.PushesStock, "push_stock", writing.send, writing.settle),
 )
 """In the order in which a drain sends them: what ships first, then what sells."""
 

@@ -19,6 +19,8 @@ COMMANDS = {
     "replay": "replay",
     "sku": "sku",
     "stock": "stock",
+    "promise": "promise",
+    "guard": "guard",
     "export": "export",
 }
 """In the order of the help. A module is imported when its command is asked for: what one needs

@@ -12,6 +12,7 @@ from jobs import app
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show
 from jobs.problems import OperatorError
+from state import catalogue, grounds
 from sync import outcomes
 from sync.context import Link
 
@@ -69,6 +70,26 @@ def _installation(installation: app.App) -> list[Finding]:
     if not settings.connections:
         remedy = "Add a [connections.NAME]: `crossdock connections` shows what each one needs."
         findings.append(Finding("connections", False, "there are none", remedy))
+    return findings + _promise_rules(installation)
+
+
+def _promise_rules(installation: app.App) -> list[Finding]:
+    """Rules that name a SKU or a tag there is not: they mean nothing, and nobody would notice."""
+    rules = installation.hub.policy.promise.rules
+    if not rules:
+        return []
+    codes = {rule.sku for rule in rules if rule.sku is not None}
+    with installation.hub.store.read() as conn:
+        unknown = codes - catalogue.existing_codes(conn, codes)
+        tags = grounds.known_tags(conn)
+    findings = [Finding("promise rules", True, f"{len(rules)} rules in force or dated")]
+    for rule in rules:
+        if rule.sku in unknown:
+            remedy = "Correct it, or import the SKU: `crossdock sku import FILE`."
+            findings.append(Finding(rule.name, False, f"there is no SKU {rule.sku!r}", remedy))
+        if rule.tag is not None and rule.tag not in tags:
+            remedy = "Correct it, or give SKUs the tag: column tags of `crossdock sku import FILE`."
+            findings.append(Finding(rule.name, False, f"no SKU has the tag {rule.tag!r}", remedy))
     return findings
 
 

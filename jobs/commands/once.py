@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from jobs.listing import show
 from jobs.problems import OperatorError, UsageProblem
 from jobs.runner import Ended, Runner
 from jobs.running import Order
-from state import streams
+from state import holds, streams
+from sync.guard import watch
 
 _COLUMNS = {
     "stream": "stream",
@@ -46,6 +48,7 @@ Examples:
   crossdock once pull-orders shop-eu
   crossdock once pull-orders shop-eu --since 2026-11-01 --dry-run
   crossdock once allocate --json
+  crossdock once promise --approve 12
 """
 )
 @click.argument("job", type=click.Choice(list(JOBS)), metavar="JOB")
@@ -56,6 +59,12 @@ Examples:
     help="Read from this date or time, whatever was read before (in the connection's time zone).",
 )
 @click.option("--dry-run", is_flag=True, help="Do everything, then write and send nothing.")
+@click.option(
+    "--approve",
+    type=int,
+    metavar="RUN",
+    help="Let the difference of a run pass that the guard holds (see `crossdock guard list`).",
+)
 @as_json
 @settings_option
 def once(
@@ -64,11 +73,16 @@ def once(
     connection: str | None,
     since: str | None,
     dry_run: bool,
+    approve: int | None,
     as_json: bool,
 ) -> None:
+    if approve is not None and dry_run:
+        raise UsageProblem("An approval is no rehearsal.", "Leave --dry-run out.")
     with opened(config) as installation:
         names = _connections(installation, JOBS[job], connection)
         app.set_up_streams(installation)
+        if approve is not None:
+            names = [_approved(installation, JOBS[job], names, approve)]
         runner = installation.runner("once")
         runner.heartbeat.start()
         try:
@@ -99,6 +113,24 @@ def _connections(installation: app.App, job: Job, given: str | None) -> list[str
     return [given]
 
 
+def _approved(installation: app.App, job: Job, names: list[str | None], number: int) -> str | None:
+    """Approve the held run; answers the connection whose stream it belongs to."""
+    keys = {streams.key_of(job.name, name): name for name in names}
+    with installation.hub.store.write() as conn:
+        hold = holds.get(conn, number)
+        if hold is None or hold.stream_key not in keys:
+            raise UsageProblem(
+                f"The guard holds no run {number} of {job.name}.",
+                "See `crossdock guard list`.",
+            )
+        if not watch.approve(conn, number, getpass.getuser(), installation.clock.now()):
+            raise UsageProblem(
+                f"Run {number} is not held any more: it is {hold.state}.",
+                "See `crossdock guard list`: a later run may be held with another difference.",
+            )
+    return keys[hold.stream_key]
+
+
 def _row(
     installation: app.App,
     runner: Runner,
@@ -118,8 +150,9 @@ def _told(ended: Ended | None) -> dict[str, Any]:
     if ended is None:
         told = "another process is running it: wait for that, or see `crossdock status`"
         return {"result": "busy", "counts": {}, "calls": {}, "error": told}
+    failed = "held" if ended.run.counts["held"] else "failed"
     return {
-        "result": "ok" if ended.verdict is None else "failed",
+        "result": "ok" if ended.verdict is None else failed,
         "counts": dict(ended.run.counts),
         "calls": dict(ended.run.calls),
         "error": "" if ended.verdict is None else ended.verdict.message,

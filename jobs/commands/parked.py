@@ -32,7 +32,8 @@ _COLUMNS = {
 def parked(config: Path | None, connection: str | None, as_json: bool) -> None:
     """List all that is set aside, with the remedy.
 
-    Connections, unreadable files, records, orders, lines and pushes.
+    Connections, unreadable files, records, orders, lines, pushes, listings whose quantity does
+    not get through, and runs that the guard holds.
 
     \b
     Examples:
@@ -55,6 +56,7 @@ def retry(config: Path | None, connection: str | None, as_json: bool) -> None:
     """Read parked records again and look up parked lines' SKUs anew.
 
     After a mapping definition was corrected or a SKU linked. What still does not fit stays parked.
+    Quantities that a channel refused are written once more.
 
     \b
     Examples:
@@ -78,6 +80,7 @@ def retry(config: Path | None, connection: str | None, as_json: bool) -> None:
         "records": "records tried",
         "records_mapped": "records mapped",
         "lines_unparked": "lines freed",
+        "listings_retried": "listings tried",
     }
     show(rows, columns, as_json=as_json)
 

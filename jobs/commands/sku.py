@@ -41,7 +41,8 @@ def sku() -> None:
 @as_json
 @settings_option
 def import_(config: Path | None, file: Path, as_json: bool) -> None:
-    """Add or amend SKUs from FILE: CSV in UTF-8 with code, title and, if known, gtin, weight_g.
+    """Add or amend SKUs from FILE: CSV in UTF-8 with code, title and, if known, gtin, weight_g
+    and tags (parted by blanks; promise rules may name them).
 
     All of the file is taken, or nothing: every fault is listed with its line.
 
@@ -57,6 +58,7 @@ def import_(config: Path | None, file: Path, as_json: bool) -> None:
         with store.write() as conn:
             new, amended = imports.import_skus(conn, rows)
             streams.request_all(conn, "pull-listings", clock.now())
+            streams.request(conn, "promise", clock.now())
     if as_json:
         show_json({"new": new, "amended": amended})
     else:

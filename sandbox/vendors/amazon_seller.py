@@ -20,7 +20,10 @@ MARKETPLACES: dict[str, tuple[str, str, str, int, bool]] = {
 
 @dataclass
 class Listing:
-    """``quantity`` is the merchant-fulfilled stock; every order of the merchant lowers it."""
+    """``quantity`` is the merchant-fulfilled stock; every order of the merchant lowers it.
+
+    ``deaf_to``: so many writes it confirms and forgets, -1 for all.
+    """
 
     sku: str
     asin: str
@@ -30,6 +33,7 @@ class Listing:
     quantity: int
     created: datetime
     modified: datetime
+    deaf_to: int = 0
 
 
 @dataclass
@@ -142,6 +146,9 @@ class AmazonSeller:
     def write_quantity(self, sku: str, quantity: int, at: datetime, through: str) -> None:
         """Set a listing's quantity absolutely."""
         listing = self.listings[sku]
+        if listing.deaf_to:
+            listing.deaf_to -= listing.deaf_to > 0
+            return
         listing.quantity, listing.modified = quantity, at
         self.writes.append(QuantityWrite(at, sku, quantity, through))
 

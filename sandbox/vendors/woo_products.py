@@ -69,7 +69,7 @@ def _dates(shop: WooShop, moment: datetime) -> Json:
 
 
 def _stock_fields(product: Product) -> Json:
-    managed = product.kind != "variable"
+    managed = product.kind != "variable" and product.managed
     return {
         "manage_stock": managed,
         "stock_quantity": product.stock if managed else None,
@@ -132,7 +132,9 @@ def list_products(call: Call) -> Response:
     products = [
         product
         for product in shop.products.values()
-        if product.kind != "variation" and wanted in (None, product.sku)
+        if product.kind != "variation"
+        and wanted in (None, product.sku)
+        and _included(call, product)
     ]
     products.sort(key=lambda product: product.id, reverse=(call.query("order") or "desc") == "desc")
     return page_of(call, products, lambda product: product_json(shop, product, call.origin))
@@ -144,7 +146,14 @@ def list_variations(call: Call) -> Response:
     if parent is None or parent.kind == "variation":
         return _no_product()
     variations = [shop.products[number] for number in parent.variations]
+    variations = [row for row in variations if _included(call, row)]
     return page_of(call, variations, lambda row: product_json(shop, row, call.origin))
+
+
+def _included(call: Call, product: Product) -> bool:
+    """``include`` limits a listing to these ids."""
+    wanted = call.listed("include")
+    return not wanted or str(product.id) in wanted
 
 
 def batch_products(call: Call) -> Response:
@@ -165,6 +174,9 @@ def _batch(call: Call, parent_id: int) -> Response:
     if sum(len(entries(body, name)) for name in ("create", "update", "delete")) > _BATCH_MAX:
         return too_many()
     changes = rows(body, "update")
+    named = [call.world.shop.products.get(number_in(change, "id")) for change in changes]
+    if any(product is not None and product.poison for product in named):
+        return woo_problem(400, "rest_invalid_param", "Invalid parameter(s): update")
     return reply({"update": [_update(call, parent_id, change) for change in changes]})
 
 
@@ -183,9 +195,11 @@ def _update(call: Call, parent_id: int, change: Json) -> Json:
         )
         return {"id": product.id, "error": why.get_json()}
     # A variable parent keeps no stock of its own here: Woo takes the number and sells by variation.
-    if quantity is not None and product.kind != "variable":
-        shop.write_stock(product, quantity, call.now.replace(microsecond=0))
-    return product_json(shop, product, call.origin)
+    if quantity is None or product.kind == "variable" or not product.managed:
+        return product_json(shop, product, call.origin)
+    shop.write_stock(product, quantity, call.now.replace(microsecond=0))
+    # Told as taken, also where it was forgotten at once.
+    return product_json(shop, product, call.origin) | {"stock_quantity": quantity}
 
 
 def _no_product() -> Response:

@@ -23,6 +23,8 @@ class Product:
     """A simple product, a variable parent, or one variation. ``price`` is in euro cents, net.
 
     ``stock`` is what the shop will sell; it falls with every checkout, whoever wrote it before.
+    ``managed``: the shop keeps stock for it. ``deaf_to``: so many writes it confirms and forgets,
+    -1 for all. ``poison``: a batch that names it is refused as a whole.
     """
 
     id: int
@@ -37,6 +39,9 @@ class Product:
     parent_id: int = 0
     option: str = ""
     variations: list[int] = field(default_factory=list)
+    managed: bool = True
+    deaf_to: int = 0
+    poison: bool = False
 
 
 @dataclass
@@ -189,6 +194,9 @@ class WooShop:
 
     def write_stock(self, product: Product, quantity: int, at: datetime) -> None:
         """Set an absolute quantity, as an API client does."""
+        if product.deaf_to:
+            product.deaf_to -= product.deaf_to > 0
+            return
         product.stock, product.modified = quantity, at
         self.stock_writes.append(StockWrite(at, product.sku, quantity))
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from state.tables.base import metadata
 from state.tables.catalogue import (
-    channel_availability,
     channel_listing,
-    dirty_sku,
     product,
     sku,
     sku_alias,
@@ -35,6 +33,15 @@ from state.tables.orders import (
     tax_line,
 )
 from state.tables.plumbing import audit_event, connection, inbox, intent, rate_bucket, run, stream
+from state.tables.promise import (
+    channel_availability,
+    dirty_sku,
+    guard_change,
+    guard_hold,
+    location_group,
+    promise_ground,
+    sku_tag,
+)
 from state.tables.stock import (
     channel_location,
     inventory_ledger,
@@ -53,12 +60,15 @@ __all__ = [
     "dirty_sku",
     "fulfilment_order",
     "fulfilment_order_line",
+    "guard_change",
+    "guard_hold",
     "hold",
     "inbox",
     "intent",
     "inventory_ledger",
     "inventory_level",
     "location",
+    "location_group",
     "metadata",
     "order_adjustment",
     "order_event",
@@ -68,6 +78,7 @@ __all__ = [
     "package_line",
     "payment",
     "product",
+    "promise_ground",
     "rate_bucket",
     "refund",
     "refund_line",
@@ -79,6 +90,7 @@ __all__ = [
     "shipment",
     "sku",
     "sku_alias",
+    "sku_tag",
     "stream",
     "tax_line",
     "tracking_event",

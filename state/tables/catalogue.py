@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
-    ForeignKey,
     Index,
     Integer,
     Text,
@@ -68,32 +66,8 @@ channel_listing = table(
     *one_of("status", "live", "draft", "ended", "blocked"),
     *one_of("qty_managed_by", "hub", "channel"),
     minor("price", null=True),
+    # What the channel said that it offers, at last_seen_at; null where it told nothing.
+    Column("offered_qty", Integer, nullable=True),
     at("last_seen_at", null=False),
     UniqueConstraint("connection_id", "external_variant_id"),
-)
-
-# The promise of one listing on its way out: computed -> submitted -> confirmed.
-channel_availability = table(
-    "channel_availability",
-    Column("listing_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("computed_qty", Integer, nullable=False),
-    # Rises with every change of computed_qty; the write's key is built from it, never from the
-    # quantity (a sale and a restock would give the same key twice).
-    Column("observation_version", BigInteger, nullable=False),
-    at("computed_at", null=False),
-    Column("submitted_qty", Integer, nullable=True),
-    at("submitted_at"),
-    Column("confirmed_qty", Integer, nullable=True),
-    at("confirmed_at"),
-    # What the channel itself said that it offers, when that was not what was promised.
-    Column("read_back_qty", Integer, nullable=True),
-    at("read_back_at"),
-    words("block_reason"),
-)
-
-# SKUs whose stock or demand changed since their promise was last computed: written in the same
-# transaction as the change, emptied by the promise job.
-dirty_sku = table(
-    "dirty_sku",
-    Column("sku_id", BigInteger, ForeignKey("sku.id"), primary_key=True, autoincrement=False),
 )

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from state import streams
 from state import tables as t
-from sync import drain, listings, promise
+from sync import drain, listings
+from sync.promise import publishing
 from tests.sync.conftest import Bench
 
 
@@ -34,7 +35,7 @@ def promised(bench: Bench) -> None:
     """Five of A in stock, promised and written."""
     bench.put("A", "berlin", 5)
     pull(bench, product(11, "A", 0))
-    bench.run(promise.publish)
+    bench.run(publishing.publish)
     bench.run(drain.push, "shop")
     assert bench.shop.stock == {"11": 5}
 
@@ -49,7 +50,7 @@ def test_a_new_listing_is_matched_and_gets_its_promise(bench: Bench) -> None:
 def test_a_listing_of_an_unknown_sku_is_counted_and_left_alone(bench: Bench) -> None:
     run = pull(bench, product(12, "WHAT-IS-THIS", 3))
     assert run.counts["unmatched"] == 1
-    assert bench.run(promise.publish).counts["writes"] == 0
+    assert bench.run(publishing.publish).counts["writes"] == 0
 
 
 def test_a_channel_that_offers_more_than_promised_is_told_again(bench: Bench) -> None:
@@ -97,5 +98,5 @@ def test_less_on_offer_that_no_order_explains_is_drift(bench: Bench) -> None:
 def test_a_write_under_way_is_not_doubled(bench: Bench) -> None:
     promised(bench)
     bench.put("A", "berlin", 3)
-    bench.run(promise.publish)
+    bench.run(publishing.publish)
     assert pull(bench, product(11, "A", 5)).counts["healed"] == 0

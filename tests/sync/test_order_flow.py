@@ -13,7 +13,8 @@ from connectors.errors import Ambiguous, RateLimited
 from mappings import canonical as c
 from state import fulfilment, orders
 from state import tables as t
-from sync import allocation, drain, intake, invariants, promise, shipping
+from sync import allocation, drain, intake, invariants, shipping
+from sync.promise import publishing
 from tests.sync.conftest import Bench, woo_order
 
 
@@ -213,13 +214,13 @@ def test_the_promise_is_written_only_where_it_changed(bench: Bench) -> None:
     bench.put("A", "berlin", 5)
     bench.put("A", "jersey", 2)
     bench.put("B", "jersey", 4)
-    bench.run(promise.publish)
+    bench.run(publishing.publish)
     bench.run(drain.push, "shop")
     assert bench.shop.stock == {"vA": 7, "vB": 4}
     take(bench, woo_order(1, {"A": 2}))
-    run = bench.run(promise.publish)
+    run = bench.run(publishing.publish)
     assert run.counts["writes"] == 1
     bench.run(drain.push, "shop")
     assert bench.shop.stock == {"vA": 5, "vB": 4}, "demand counts before it is allocated"
     bench.run(allocation.allocate)
-    assert bench.run(promise.publish).counts["writes"] == 0, "allocating demand changes nothing"
+    assert bench.run(publishing.publish).counts["writes"] == 0, "allocating demand changes nothing"

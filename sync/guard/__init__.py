@@ -1,0 +1,1 @@
+"""The guard: a run that would change too much at once stops, shows the difference and asks."""

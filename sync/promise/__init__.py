@@ -1,0 +1,1 @@
+"""What each listing may offer for sale now, by a readable formula, and how it gets there."""

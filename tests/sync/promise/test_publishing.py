@@ -1,0 +1,168 @@
+"""The promise job: what it writes, when it computes anew, and how little it looks at."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from sqlalchemy import event, insert
+
+from state import grounds
+from state import tables as t
+from sync import intake
+from sync.promise.rules import Rule
+from tests.sync.conftest import Bench, woo_order
+from tests.sync.promise.setting import (
+    listed,
+    promise,
+    row_of,
+    set_rules,
+    stock_keys,
+    written,
+)
+
+
+def test_what_was_never_counted_is_left_alone(bench: Bench) -> None:
+    """An empty feed is no zero: of A nothing was ever said, so the channel keeps its number."""
+    bench.put("B", "berlin", 0)
+    listed(bench, A=7, B=7)
+    assert written(bench) == {"12": 0}
+
+
+def test_rules_shape_what_is_written(bench: Bench) -> None:
+    set_rules(
+        bench,
+        Rule("half", share_percent=Decimal(50)),
+        Rule("few", sku="B", cap=3),
+        Rule("back", sku="C", buffer_units=2, share_percent=Decimal(100)),
+    )
+    for sku in "ABC":
+        bench.put(sku, "berlin", 10)
+    listed(bench, A=0, B=0, C=0)
+    assert written(bench) == {"11": 5, "12": 3, "13": 8}
+
+
+def test_a_change_of_rules_computes_what_it_touches_and_no_more(bench: Bench) -> None:
+    for sku in "ABC":
+        bench.put(sku, "berlin", 10)
+    listed(bench, A=0, B=0, C=0)
+    written(bench)
+    assert promise(bench).counts["skus"] == 0
+    set_rules(bench, Rule("few", sku="B", cap=3))
+    run = promise(bench)
+    assert (run.counts["rules_changed"], run.counts["skus"], run.counts["writes"]) == (1, 1, 1)
+    assert promise(bench).counts["rules_changed"] == 0
+    set_rules(bench)
+    assert promise(bench).counts["skus"] == 1
+    assert written(bench) == {"12": 10}, "the newest wins: 3 was never sent"
+
+
+def test_a_rule_for_a_tag_computes_its_skus(bench: Bench) -> None:
+    for sku in "ABC":
+        bench.put(sku, "berlin", 10)
+    with bench.store.write() as conn:
+        grounds.set_tags(conn, {bench.skus["A"]: ["fragile"], bench.skus["C"]: ["fragile"]})
+    listed(bench, A=0, B=0, C=0)
+    written(bench)
+    set_rules(bench, Rule("fragile", tag="fragile", end_when=10))
+    assert written(bench) == {"11": 0, "13": 0}
+
+
+def test_a_date_window_opens_and_closes_by_itself_in_the_channel_s_zone(bench: Bench) -> None:
+    """The shop is in Berlin: its 20 November begins an hour before that of UTC."""
+    bench.put("A", "berlin", 10)
+    listed(bench, A=0)
+    set_rules(
+        bench, Rule("peak", cap=4, valid_from=date(2026, 11, 20), valid_to=date(2026, 11, 21))
+    )
+    assert written(bench) == {"11": 10}
+    until = bench.clock.now().replace(month=11, day=19, hour=22, minute=59)
+    bench.clock.advance((until - bench.clock.now()).total_seconds())
+    assert written(bench) == {}
+    bench.clock.advance(60)
+    assert written(bench) == {"11": 4}
+    bench.clock.advance(timedelta(days=2).total_seconds())
+    assert written(bench) == {"11": 10}
+
+
+def test_locations_in_groups_and_locations_that_come_and_go(bench: Bench) -> None:
+    bench.put("A", "berlin", 10)
+    bench.put("A", "jersey", 10)
+    listed(bench, A=0)
+    assert written(bench) == {"11": 20}
+    set_rules(bench, Rule("stores", group="stores", share_percent=Decimal(0)))
+    assert written(bench) == {}, "no location is in that group"
+    with bench.store.write() as conn:
+        grounds.set_group(conn, bench.places["jersey"], "stores")
+    assert written(bench) == {"11": 10}
+    with bench.store.write() as conn:
+        place = t.channel_location.c.location_id == bench.places["jersey"]
+        conn.execute(t.channel_location.delete().where(place))
+    set_rules(bench)
+    assert promise(bench).counts["skus"] == 1
+    assert row_of(bench, "A").computed_qty == 10
+
+
+def test_in_flight_risk_is_the_measured_delay_times_the_rate_of_sale(bench: Bench) -> None:
+    set_rules(bench, Rule("careful", in_flight_risk=True))
+    bench.put("A", "berlin", 100)
+    listed(bench, A=0)
+    bench.shop.stock.clear()
+    promise(bench)
+    bench.clock.advance(600)
+    # Ten minutes from plan to confirmation.
+    assert written(bench) == {"11": 100}
+    order = woo_order(1, {"A": 6}, date_created_gmt="2026-11-02T08:05:00")
+    bench.shop.pages = [[order]]
+    bench.run(intake.pull_orders, "shop")
+    # 6 in the last hour: one every ten minutes.
+    assert written(bench) == {"11": 93}
+    bench.clock.advance(25 * 3600)
+    assert written(bench) == {"11": 94}, "the rush is over, although nothing moved"
+    assert promise(bench).counts["skus"] == 0, "until the next quarter of an hour"
+
+
+def test_lessons_row_14_one_change_among_many_costs_one_look(bench: Bench) -> None:
+    """No sweeps: of 2,000 SKUs one changed, and one is computed, by as many statements as of 3."""
+    with bench.store.write() as conn:
+        conn.execute(
+            insert(t.sku),
+            [{"code": f"S{n}", "title": "", "active": True} for n in range(2000)],
+        )
+        ids = [row.id for row in conn.execute(t.sku.select()) if row.code.startswith("S")]
+        conn.execute(
+            insert(t.channel_listing),
+            [
+                {
+                    "connection_id": bench.hub.links["shop"].id,
+                    "external_variant_id": f"v{key}",
+                    "external_sku": f"S{key}",
+                    "sku_id": key,
+                    "match_state": "matched",
+                    "fulfilment_flag": "merchant",
+                    "status": "live",
+                    "qty_managed_by": "hub",
+                    "last_seen_at": bench.clock.now(),
+                }
+                for key in ids
+            ],
+        )
+    promise(bench)
+    bench.put("A", "berlin", 5)
+    listed(bench, A=0)
+    statements: list[str] = []
+    event.listen(
+        bench.store.engine, "before_cursor_execute", lambda *given: statements.append(given[2])
+    )
+    run = promise(bench)
+    assert (run.counts["skus"], run.counts["writes"]) == (1, 1)
+    assert len(statements) < 40
+
+
+def test_a_run_that_is_told_to_stop_leaves_the_rest_dirty(bench: Bench) -> None:
+    bench.put("A", "berlin", 5)
+    listed(bench, A=0)
+    run = promise(bench, stopping=True)
+    assert run.counts["skus"] == 0
+    assert stock_keys(bench) == []
+    assert promise(bench).counts["writes"] == 1
