@@ -84,7 +84,8 @@ _ALL = (
     ),
     Job("allocate", allocation.allocate, "allocate", "give accepted orders to locations"),
     Job("promise", publishing.publish, "promise", "plan stock writes where a promise changed"),
-    Job("prune", housekeeping.prune, "prune", "delete the history of runs that is too old"),
+    Job("holds", housekeeping.expire_holds, "holds", "give back goods whose hold has run out"),
+    Job("prune", housekeeping.prune, "prune", "delete old history of runs, keep back expired lots"),
 )
 
 JOBS = {job.name: job for job in _ALL}

@@ -1,20 +1,43 @@
-"""What the engine does for itself."""
+"""What is put in order now and then, with nobody asking for it."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from state import holds, runs
+from state import holds, runs, stock
 from sync.context import Hub, Run
 
 KEEP_RUNS = timedelta(days=30)
 
 
 def prune(hub: Hub, run: Run) -> None:
-    """Job: delete the history of runs that is too old to explain anything."""
+    """Job: delete the history of runs that is too old to explain anything, and keep back lots
+    that have expired.
+    """
     with run.commit() as conn:
-        before = hub.clock.now() - KEEP_RUNS
-        run.count("runs", runs.prune(conn, before))
-        held = holds.prune(conn, before)
-    if held:
-        run.count("held_runs", held)
+        now = hub.clock.now()
+        run.count("runs", runs.prune(conn, now - KEEP_RUNS))
+        held = holds.prune(conn, now - KEEP_RUNS)
+        if held:
+            run.count("held_runs", held)
+        withheld = stock.withhold(conn, now)
+        if withheld:
+            run.count("units_withheld", int(withheld))
+            run.request(conn, "promise")
+
+
+HOLDS_AT_ONCE = 500
+
+
+def expire_holds(hub: Hub, run: Run) -> None:
+    """Job: give back goods that were held for a while, and the while is over."""
+    ended = HOLDS_AT_ONCE
+    while ended == HOLDS_AT_ONCE and not run.stopping:
+        with run.commit() as conn:
+            ended = stock.expire(conn, hub.clock.now(), HOLDS_AT_ONCE)
+            if ended:
+                run.request(conn, "allocate")
+                run.request(conn, "promise")
+        run.count("expired", ended)
+        if run.dry_run:
+            return

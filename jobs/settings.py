@@ -95,6 +95,7 @@ class GlobalEvery(Section):
 
     allocate: Interval = 60
     promise: Interval = 60
+    holds: Interval = 300
     prune: Interval = 3600
 
 

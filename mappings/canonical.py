@@ -200,6 +200,8 @@ class StockCount(Record, frozen=True, kw_only=True):
     sku: str
     on_hand: Decimal
     location_code: str = ""
+    observed_at: datetime | None = None
+    """When it was counted, by the location's own clock; null where it does not tell."""
 
 
 class ShippedLine(Record, frozen=True, kw_only=True):

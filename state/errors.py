@@ -13,3 +13,11 @@ class LostLease(Exception):
 
 class OutOfStock(Exception):
     """A reservation asked for more than is available."""
+
+
+class KeyReused(Exception):
+    """An idempotency key came back with another movement than the one it was first used for."""
+
+
+class Misplaced(Exception):
+    """A movement names a lot or a serial that is not where the movement takes it from."""

@@ -8,6 +8,8 @@ from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 
 def take_ids(conn: Connection, table: Table, n: int) -> list[int]:
@@ -64,3 +66,11 @@ def insert_one(conn: Connection, table: Table, **values: Any) -> int:
     key = conn.execute(insert(table).values(values)).inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def insert_unless_known(conn: Connection, table: Table, **values: Any) -> int | None:
+    """Insert one row; returns its id, or null when a unique constraint knows it already."""
+    make = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
+    statement = make(table).values(values).on_conflict_do_nothing().returning(table.c.id)
+    found = conn.scalar(statement)
+    return None if found is None else int(found)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 BUSY_TIMEOUT_S = 20
+ATTEMPTS = 10
+
+_Answer = TypeVar("_Answer")
 
 
 class Store:
@@ -37,6 +43,23 @@ class Store:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection
 
+    def transact(self, work: Callable[[Connection], _Answer]) -> _Answer:
+        """Run ``work`` in a writing transaction; again, from the start, when the database gave
+        it up for somebody else's sake (a deadlock, a serialisation failure, a lock not had).
+
+        ``work`` has no effect but what it writes. A job needs no such loop: its run fails, and
+        the engine runs it again.
+        """
+        for attempt in Retrying(
+            retry=retry_if_exception(was_given_up),
+            wait=wait_random_exponential(multiplier=0.01, max=1),
+            stop=stop_after_attempt(ATTEMPTS),
+            reraise=True,
+        ):
+            with attempt, self.write() as connection:
+                return work(connection)
+        raise AssertionError("tenacity either returns or raises")
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One snapshot for as long as the block lasts, whatever is committed meanwhile."""
@@ -55,6 +78,20 @@ class Store:
     def _hasty_engine(self) -> Engine:
         """SQLite decides by connection how long a commit takes."""
         return _sqlite_engine(self.url, synchronous="NORMAL")
+
+
+_GIVEN_UP = {"40001", "40P01", "55P03"}
+"""PostgreSQL's serialization_failure, deadlock_detected and lock_not_available."""
+
+
+def was_given_up(error: BaseException) -> bool:
+    """Whether the same transaction may well succeed when it is begun again."""
+    if not isinstance(error, OperationalError):
+        return False
+    if isinstance(error.orig, sqlite3.OperationalError):
+        # The low byte: an extended code (BUSY_SNAPSHOT, say) has its kind of BUSY above it.
+        return error.orig.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(error.orig, "sqlstate", None) in _GIVEN_UP
 
 
 def _sqlite_engine(url: URL | str, *, synchronous: str = "FULL") -> Engine:

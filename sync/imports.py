@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from state import catalogue, fulfilment, grounds, history, stock
+from state.errors import Misplaced
 
 
 class ImportProblem(Exception):
@@ -35,7 +37,7 @@ class SkuRow:
     """Null: the file has no such column, and the SKU keeps what it has."""
 
 
-def _rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+def rows_of(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """(line number, row) of a comma-separated file in UTF-8, with or without byte order mark."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -53,6 +55,14 @@ def _rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]
     ]
 
 
+def location_of(conn: Connection, path: Path, code: str) -> Row[Any]:
+    """The location of that code. Raises ``ImportProblem`` when there is none."""
+    found = fulfilment.location_by_code(conn, code)
+    if found is None:
+        raise ImportProblem(path, [f"there is no location {code} in the settings"])
+    return found
+
+
 def read_skus(path: Path) -> list[SkuRow]:
     """SKUs of a file with the columns ``code,title`` and, if there, ``gtin,weight_g,tags``.
 
@@ -60,7 +70,7 @@ def read_skus(path: Path) -> list[SkuRow]:
     """
     problems: list[str] = []
     found: dict[str, SkuRow] = {}
-    for line, row in _rows(path, ("code", "title")):
+    for line, row in rows_of(path, ("code", "title")):
         weight = row.get("weight_g", "") or "0"
         if not row["code"]:
             problems.append(f"line {line}: code is empty")
@@ -97,21 +107,46 @@ def _tag(conn: Connection, rows: Sequence[SkuRow]) -> None:
     stock.mark_dirty(conn, grounds.set_tags(conn, tags))
 
 
-def read_counts(path: Path) -> dict[str, Decimal]:
-    """Absolute counts of a file with the columns ``sku,on_hand``."""
+def quantity(text: str) -> Decimal:
+    """A quantity that is not negative, with at most six decimals. Raises ``ValueError``."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite() or found < 0 or found != round(found, 6) or found >= MOST:
+        raise ValueError(f"{text!r} is not a quantity")
+    return found
+
+
+MOST = Decimal(10) ** 12
+"""Of one SKU at one place: what a signed 64-bit number of millionths still holds."""
+
+COUNT_REASONS = ("adjust_count", "adjust_damage", "adjust_found")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How a file of counts came about. ``at``: when they were counted, null: now."""
+
+    reason: str = "adjust_count"
+    at: datetime | None = None
+
+
+def read_counts(path: Path) -> dict[tuple[str, str], Decimal]:
+    """Absolute counts by SKU and lot, of a file with the columns ``sku,on_hand``, maybe ``lot``."""
     problems: list[str] = []
-    found: dict[str, Decimal] = {}
-    for line, row in _rows(path, ("sku", "on_hand")):
+    found: dict[tuple[str, str], Decimal] = {}
+    for line, row in rows_of(path, ("sku", "on_hand")):
+        key = (row["sku"], row.get("lot", ""))
         try:
-            quantity = Decimal(row["on_hand"])
-        except InvalidOperation:
-            quantity = Decimal("NaN")
-        if not quantity.is_finite() or quantity < 0:
-            problems.append(f"line {line}: on_hand {row['on_hand']!r} is not a quantity")
-        elif row["sku"] in found:
-            problems.append(f"line {line}: sku {row['sku']} stands in the file twice")
-        else:
-            found[row["sku"]] = quantity
+            counted = quantity(row["on_hand"])
+        except ValueError as error:
+            problems.append(f"line {line}: on_hand {error}")
+            continue
+        if key in found:
+            name = " lot ".join(filter(None, key))
+            problems.append(f"line {line}: sku {name} stands in the file twice")
+        found[key] = counted
     if problems:
         raise ImportProblem(path, problems)
     return found
@@ -121,24 +156,23 @@ def import_counts(
     conn: Connection,
     path: Path,
     location_code: str,
-    counts: dict[str, Decimal],
+    counts: Mapping[tuple[str, str], Decimal],
     actor: str,
     now: datetime,
+    how: Counted = Counted(),
 ) -> int:
     """Bring a location's on-hand to these counts; returns how many changed.
 
-    Every change is a ledger row and the import an audit row. A SKU that the file does not name
-    keeps its count.
+    Every change is a ledger row and the import an audit row. What the file does not name keeps
+    its count.
     """
-    location = fulfilment.location_by_code(conn, location_code)
-    if location is None:
-        raise ImportProblem(path, [f"there is no location {location_code} in the settings"])
-    skus = catalogue.resolve(conn, 0, list(counts))
-    unknown = sorted(set(counts) - set(skus))
+    location = location_of(conn, path, location_code)
+    skus = catalogue.resolve(conn, 0, [code for code, _ in counts])
+    unknown = sorted({code for code, _ in counts} - set(skus))
     if unknown:
         raise ImportProblem(path, [f"unknown SKU {code}: import it first" for code in unknown])
-    changed = 0
-    for sku_id, code in sorted((skus[code], code) for code in counts):
+    changed, problems = 0, []
+    for sku_id, code, lot in sorted((skus[code], code, lot) for code, lot in counts):
         try:
             with conn.begin_nested():
                 delta = stock.set_count(
@@ -146,23 +180,30 @@ def import_counts(
                     sku_id=sku_id,
                     location_id=location.id,
                     authority=location.authority,
-                    on_hand=counts[code],
-                    reason="adjust_count",
-                    key=f"import:{location.id}:{sku_id}:{now.isoformat()}",
+                    on_hand=counts[code, lot],
+                    reason=how.reason,
+                    key=f"import:{location.id}:{sku_id}:{lot}:{now.isoformat()}",
                     now=now,
+                    observed_at=how.at,
+                    lot_id=stock.ensure_lot(conn, sku_id, lot, None) if lot else None,
+                    actor=actor,
                 )
-        except IntegrityError as error:
-            raise ImportProblem(
-                path,
-                [f"{code}: fewer than are reserved already; ship or cancel those orders first"],
-            ) from error
-        changed += bool(delta)
+        except IntegrityError:
+            problems.append(
+                f"{code}: fewer than are reserved already; ship or cancel those orders first"
+            )
+        except Misplaced as problem:
+            problems.append(f"{code}: {problem}")
+        else:
+            changed += bool(delta)
+    if problems:
+        raise ImportProblem(path, problems)
     history.audit(
         conn,
         actor=actor,
         action="import_counts",
         subject=("location", location.id),
-        after={"skus": len(counts), "changed": changed},
+        after={"skus": len(counts), "changed": changed, "reason": how.reason},
         reason=path.name,
         now=now,
     )

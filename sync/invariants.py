@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text
 
 from state import tables as t
-from state.stock import AVAILABLE
+from state.stock import AVAILABLE, BUCKETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +145,67 @@ def _reserved_unlike_reservations() -> Select[Any]:
 
 
 def _reservation_unlike_work() -> Select[Any]:
+    """Of those that are for an order; a soft one is for nobody's work yet."""
     return (
         select(_held.c.id)
         .outerjoin(_work, _work.c.reservation_id == _held.c.id)
+        .where(_held.c.kind == "hard")
         .group_by(_held.c.id)
         .having(_sum(_LEFT_TO_SHIP) != _STILL_HELD)
+    )
+
+
+def _ledger_without_level() -> Select[Any]:
+    """Where there is no level, there must be nothing: its ledger sums up to zero."""
+    return (
+        select(_ledger.c.sku_id, _ledger.c.location_id)
+        .outerjoin(_level, _same_place(_ledger))
+        .where(_level.c.sku_id.is_(None))
+        .group_by(_ledger.c.sku_id, _ledger.c.location_id, _ledger.c.bucket)
+        .having(_sum(_ledger.c.delta) != 0)
+    )
+
+
+def _incoming_unlike_consignments() -> Select[Any]:
+    goods = t.consignment.c
+    here = and_(goods.sku_id == _level.c.sku_id, goods.to_location_id == _level.c.location_id)
+    return (
+        select(*_LEVEL_KEY)
+        .outerjoin(t.consignment, here)
+        .group_by(*_LEVEL_KEY)
+        .having(_sum(goods.qty - goods.qty_received - goods.qty_lost) != _level.c.incoming)
+    )
+
+
+def _lots_unlike_level(bucket: str) -> Select[Any]:
+    """Where a SKU's goods are told apart by lot, and the stock is ours."""
+    of_lot, lot = t.lot_level, t.lot
+    mine = and_(lot.c.sku_id == _level.c.sku_id, of_lot.c.location_id == _level.c.location_id)
+    whole = _level.c[bucket]
+    return (
+        select(*_LEVEL_KEY)
+        .join(t.sku, t.sku.c.id == _level.c.sku_id)
+        .outerjoin(lot, lot.c.sku_id == _level.c.sku_id)
+        .outerjoin(of_lot, and_(of_lot.c.lot_id == lot.c.id, mine))
+        .where(t.sku.c.lot_tracked, _level.c.authority == "hub")
+        .group_by(*_LEVEL_KEY)
+        .having(_sum(of_lot.c[bucket]) != whole)
+    )
+
+
+def _lot_unlike_reservations() -> Select[Any]:
+    of_lot, share = t.lot_level, t.reservation_lot
+    total = (
+        select(share.c.lot_id, _held.c.location_id, func.sum(share.c.qty).label("held"))
+        .join(_held, _held.c.id == share.c.reservation_id)
+        .group_by(share.c.lot_id, _held.c.location_id)
+        .subquery()
+    )
+    same = and_(total.c.lot_id == of_lot.c.lot_id, total.c.location_id == of_lot.c.location_id)
+    return (
+        select(of_lot.c.lot_id, of_lot.c.location_id)
+        .outerjoin(total, same)
+        .where(func.coalesce(total.c.held, 0) != of_lot.c.reserved)
     )
 
 
@@ -238,7 +294,29 @@ RULES: Sequence[Rule] = (
             _LEVEL_NAME,
             _level_unlike_ledger(bucket),
         )
-        for bucket in ("on_hand", "reserved", "damaged", "quality_hold", "safety")
+        for bucket in BUCKETS
+    ),
+    Rule("ledger_has_its_level", "moved without a level", _LEVEL_NAME, _ledger_without_level()),
+    Rule(
+        "incoming_is_consignments",
+        "incoming differs from what is on its way",
+        _LEVEL_NAME,
+        _incoming_unlike_consignments(),
+    ),
+    *(
+        Rule(
+            "lots_make_the_level",
+            f"{bucket} differs from its lots",
+            _LEVEL_NAME,
+            _lots_unlike_level(bucket),
+        )
+        for bucket in ("on_hand", "reserved", "damaged", "quality_hold")
+    ),
+    Rule(
+        "lot_reserved_is_reservations",
+        "reserved differs from the reservations",
+        "lot {lot_id} at location {location_id}",
+        _lot_unlike_reservations(),
     ),
     Rule(
         "reserved_is_reservations",

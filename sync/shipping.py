@@ -14,7 +14,7 @@ from mappings import canonical as c
 from state import fulfilment, history, inbox, orders, stock
 from state import tables as t
 from state.ids import take_ids
-from sync import cancellation, notices
+from sync import cancellation, counts, notices
 from sync.context import Hub, Run
 from sync.reading import Reading, read, report
 
@@ -167,7 +167,8 @@ def _shipped(
         _add_package(conn, shipment_id, seq, parcel, label, _contents(parcel, lines, sent))
     for line in lines:
         if sent.get(line.id):
-            _consume(conn, ffo, line, sent[line.id], shipment_id, late, now)
+            moment = counts.left_at(shipment.shipped_at, now)
+            _consume(conn, ffo, line, sent[line.id], shipment_id, late, now, moment)
     _advance(conn, ffo, late, now)
     history.event(
         conn,
@@ -245,8 +246,10 @@ def _consume(
     shipment_id: int,
     late: bool,
     now: datetime,
+    left_at: datetime | None,
 ) -> None:
-    stock.ship(conn, line.reservation_id, qty, f"ship:{shipment_id}:{line.id}", now)
+    key = f"ship:{shipment_id}:{line.id}"
+    stock.ship(conn, line.reservation_id, qty, key, now, left_at)
     deltas = {"qty_shipped": qty}
     if late:
         # Its release was undone when the work was cancelled; the goods have left all the same.

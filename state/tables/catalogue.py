@@ -27,6 +27,18 @@ sku = table(
     Column("weight_g", Integer, nullable=False, server_default="0"),
     words("uom", default="EA"),
     Column("active", Boolean(create_constraint=False), nullable=False),
+    Column(
+        "lot_tracked",
+        Boolean(create_constraint=False),
+        nullable=False,
+        server_default=text("false"),
+    ),
+    Column(
+        "serial_tracked",
+        Boolean(create_constraint=False),
+        nullable=False,
+        server_default=text("false"),
+    ),
 )
 
 sku_alias = table(

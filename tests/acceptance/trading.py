@@ -36,7 +36,10 @@ LOOKED_AT = {"observed_at", "last_seen_at", "last_ok_at"}
 
 # Fewer looks at the store than an operator would want: the day is as long, its test is not.
 _INTERVALS = (
-    ('allocate = "5m", promise = "5m"', 'allocate = "30m", promise = "30m", prune = "6h"'),
+    (
+        'allocate = "5m", promise = "5m"',
+        'allocate = "30m", promise = "30m", holds = "6h", prune = "6h"',
+    ),
     ('orders = "15m", listings = "1h", push = "10m"', 'orders = "20m", listings = "2h", push="1h"'),
     ('shipments = "15m", stock = "1h", push = "10m"', 'shipments="30m", stock="2h", push = "1h"'),
     ('tracking = "3h", push = "10m"', 'tracking = "6h", push = "1h"'),

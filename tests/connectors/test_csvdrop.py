@@ -222,14 +222,23 @@ def test_stock_rows_map_with_the_location_of_the_row_or_the_connection(
     build: Build, drop: Drop, definitions: Definitions
 ) -> None:
     connector = build(location_code="BONN", delimiter=";")
-    drop("stock", "count.csv", "SKU;On Hand;location_code\nA;10;\nB;-2.5;KOELN\n")
+    drop(
+        "stock",
+        "count.csv",
+        "SKU;On Hand;location_code;counted_at\nA;10;;\nB;-2.5;KOELN;2026-11-01T18:00:00+01:00\n",
+    )
     counts = [
         definitions["csvdrop.stock"].apply(body).record
         for body in bodies(pull(connector, "stock")).values()
     ]
     assert counts == [
-        c.StockCount(sku="A", on_hand=Decimal(10), location_code="BONN"),
-        c.StockCount(sku="B", on_hand=Decimal("-2.5"), location_code="KOELN"),
+        c.StockCount(sku="A", on_hand=Decimal(10), location_code="BONN", observed_at=LONG_AGO),
+        c.StockCount(
+            sku="B",
+            on_hand=Decimal("-2.5"),
+            location_code="KOELN",
+            observed_at=datetime(2026, 11, 1, 17, tzinfo=UTC),
+        ),
     ]
 
 

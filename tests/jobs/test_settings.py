@@ -287,6 +287,7 @@ def test_the_starter_loads_as_it_is_and_uncommented(tmp_path: Path) -> None:
     assert tomllib.loads(shown)["jobs"]["every"] == {
         "allocate": "1m",
         "promise": "1m",
+        "holds": "5m",
         "prune": "1h",
     }
     (tmp_path / "settings.toml").write_text(shown)

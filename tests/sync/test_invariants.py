@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, insert, text, update
+from sqlalchemy import Connection, delete, insert, text, update
 
 from state import tables as t
 from state.store import Store
@@ -75,6 +75,17 @@ FAULTS: dict[str, Callable[[Connection], object]] = {
     ),
     "reserved_is_reservations": lambda conn: conn.execute(
         update(t.reservation).values(state="released")
+    ),
+    "ledger_has_its_level": lambda conn: conn.execute(delete(t.inventory_level)),
+    "incoming_is_consignments": lambda conn: conn.execute(
+        update(t.inventory_level).values(incoming=ONE)
+    ),
+    "lots_make_the_level": lambda conn: conn.execute(update(t.sku).values(lot_tracked=True)),
+    "lot_reserved_is_reservations": lambda conn: (
+        conn.execute(insert(t.lot).values(id=1, sku_id=1, code="L1")),
+        conn.execute(
+            insert(t.lot_level).values(lot_id=1, location_id=1, on_hand=ONE, reserved=ONE)
+        ),
     ),
     "reservations_match_work": lambda conn: conn.execute(
         update(t.fulfilment_order_line).values(qty_cancelled=ONE)

@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from state import stock
 from state import tables as t
-from state.errors import OutOfStock
+from state.errors import KeyReused, OutOfStock
 from state.store import Store
+from tests.state.stock.conftest import Shelves
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -93,7 +92,9 @@ def ledger(store: Store) -> tuple[int, int]:
     return int(sums.get("on_hand", 0)), int(sums.get("reserved", 0))
 
 
-def test_of_100_threads_that_want_the_last_10_units_exactly_10_get_one(store: Store) -> None:
+def test_lessons_row_1_of_100_threads_that_want_the_last_10_units_exactly_10_get_one(
+    store: Store,
+) -> None:
     prepare(store, on_hand=10)
     with ThreadPoolExecutor(100) as pool:
         won = list(pool.map(lambda n: reserve(store, 1, f"r{n}"), range(100)))
@@ -101,7 +102,7 @@ def test_of_100_threads_that_want_the_last_10_units_exactly_10_get_one(store: St
     assert level(store) == (10, 10) == ledger(store)
 
 
-def test_the_database_itself_refuses_to_oversell(store: Store) -> None:
+def test_lessons_row_3_the_database_itself_refuses_to_oversell(store: Store) -> None:
     prepare(store, on_hand=1)
     assert reserve(store, 1, "first") is not None
     with pytest.raises(IntegrityError), store.write() as conn:
@@ -135,58 +136,32 @@ def test_a_count_twice_is_one_movement(store: Store) -> None:
 
 def test_a_key_moves_stock_once(store: Store) -> None:
     prepare(store, on_hand=5)
-    assert reserve(store, 1, "same") is not None
-    with pytest.raises(IntegrityError):
-        reserve(store, 1, "same")
+    first = reserve(store, 1, "same")
+    assert first is not None
+    assert reserve(store, 1, "same") == first
+    assert level(store) == (5, 1) == ledger(store)
+    with pytest.raises(KeyReused):
+        reserve(store, 2, "same")
     assert level(store) == (5, 1)
 
 
-MOVES = st.lists(
-    st.tuples(st.sampled_from(["reserve", "release", "ship", "count"]), st.integers(1, 6)),
-    max_size=25,
-)
+def test_a_key_is_known_also_when_nothing_is_left(store: Store) -> None:
+    prepare(store, on_hand=1)
+    first = reserve(store, 1, "same")
+    assert reserve(store, 1, "same") == first
+    assert level(store) == (1, 1) == ledger(store)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(moves=MOVES)
-def test_levels_are_always_the_sum_of_the_ledger(
-    moves: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
+def test_lessons_row_k10_goods_elsewhere_do_not_let_a_location_promise_more_than_it_has(
+    shelves: Shelves,
 ) -> None:
-    path = tmp_path_factory.mktemp("moves") / "store.db"
-    store = Store(f"sqlite:///{path}")
-    try:
-        with store.write() as conn:
-            t.metadata.create_all(conn)
-        prepare(store, on_hand=10)
-        held: list[int] = []
-        for number, (move, n) in enumerate(moves):
-            _move(store, held, move, n, f"m{number}")
-            on_hand, reserved = level(store)
-            assert (on_hand, reserved) == ledger(store)
-            assert 0 <= reserved <= on_hand
-    finally:
-        store.close()
-
-
-def _move(store: Store, held: list[int], move: str, n: int, key: str) -> None:
-    if move == "reserve":
-        reservation = reserve(store, n, key)
-        held += [reservation] if reservation else []
-    elif move == "count":
-        try:
-            with store.write() as conn:
-                count(conn, n * 3, key)
-        except IntegrityError:
-            return
-    elif held:
-        reservation = held.pop()
-        with store.write() as conn:
-            if move == "release":
-                stock.release(conn, reservation, None, key, NOW)
-            else:
-                row = conn.execute(
-                    select(t.reservation).where(t.reservation.c.id == reservation)
-                ).one()
-                stock.ship(conn, reservation, row.qty, key, NOW)
+    """Medusa checks the sum over the locations, and reserves at the first of them."""
+    shelves.receive(6)
+    shelves.receive(6, place=2)
+    for place in (1, 2):
+        with pytest.raises(OutOfStock):
+            shelves.reserve(10, place=place)
+    shelves.reserve(6)
+    shelves.reserve(4, place=2)
+    assert shelves.figures("available") == (0,)
+    assert shelves.figures("available", place=2) == (2,)

@@ -1,0 +1,87 @@
+"""What the commands share that take stock from a file."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from sqlalchemy import Connection
+
+from jobs.commands.options import opened
+from jobs.listing import show_json
+from jobs.problems import OperatorError
+from state import streams
+from state.stock import Cause
+from state.store import Store
+from sync import goods_files, imports
+from sync.goods_files import Known, Taken
+
+Book = Callable[[Connection, int, Known, Cause], bool]
+"""Books one line at a location (its id); false when the movement is known already."""
+
+_Answer = TypeVar("_Answer")
+
+FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+REFERENCE = click.option(
+    "--reference",
+    required=True,
+    help="The number on the paper. The same one again changes nothing.",
+)
+
+
+def booked(
+    config: Path | None, location: str, file: Path, reason: str, reference: str, book: Book
+) -> Taken:
+    """Book every line of FILE at a location, in one transaction."""
+    with opened(config) as installation:
+        store, now = installation.hub.store, installation.clock.now()
+
+        def take(conn: Connection) -> Taken:
+            place = imports.location_of(conn, file, location).id
+            lines = goods_files.resolve(conn, file, goods)
+
+            def one(line: Known) -> bool:
+                key = goods_files.key_of(reason, place, reference, line)
+                return book(conn, place, line, by_hand(reason, key, now))
+
+            return goods_files.move(conn, file, lines, one)
+
+        try:
+            goods = goods_files.read_goods(file)
+        except imports.ImportProblem as problem:
+            raise OperatorError(str(problem)) from None
+        return written(store, take, now)
+
+
+def written(store: Store, work: Callable[[Connection], _Answer], now: datetime) -> _Answer:
+    """Run ``work`` in a transaction, and have orders planned and promises computed anew."""
+
+    def all_of_it(conn: Connection) -> _Answer:
+        answer = work(conn)
+        streams.request(conn, "allocate", now)
+        streams.request(conn, "promise", now)
+        return answer
+
+    try:
+        return store.transact(all_of_it)
+    except imports.ImportProblem as problem:
+        raise OperatorError(str(problem)) from None
+
+
+def by_hand(reason: str, key: str, now: datetime) -> Cause:
+    """A movement that a person books."""
+    return Cause(reason, ("", None), key, now, actor=getpass.getuser())
+
+
+def say(taken: Taken, as_json: bool, reference: str, what: str) -> None:
+    if as_json:
+        show_json({"reference": reference, "moved": taken.moved, "known": taken.known})
+    elif taken.known and not taken.moved:
+        click.echo(f"{reference} is booked already: nothing has changed.")
+    else:
+        before = f"; {taken.known} were booked before" if taken.known else ""
+        click.echo(f"{reference}: {taken.moved} lines {what}{before}.")

@@ -1,0 +1,70 @@
+"""Stock: the ledger is the truth, levels and reservations are its projections.
+
+Every function writes ledger row and projection in the caller's transaction. Callers touch several
+SKUs in ascending (sku, location) order, so that two transactions can never wait for each other;
+where they do all the same, ``Store.transact`` tries again.
+
+A movement has an idempotency key, and the ledger's unique constraint decides: a key that is known
+changes nothing, and the function says so.
+"""
+
+from __future__ import annotations
+
+from state.stock.asof import levels_as_of
+from state.stock.bundles import Shortage, components, explode, makeable, set_components, shortages
+from state.stock.consignments import advise, arrive, in_transit, send, write_off
+from state.stock.counting import set_count
+from state.stock.demand import availability, unallocated_demand
+from state.stock.ledger import Cause, Leg, post, posted
+from state.stock.levels import AVAILABLE, BUCKETS, levels, mark_dirty, overview
+from state.stock.lots import ensure_lot, lots_of, recall, track_lots, withhold
+from state.stock.movements import CONDITIONS, receive, reclassify, scrap
+from state.stock.rebuild import Difference, differences, rebuild
+from state.stock.reservations import confirm, expire, release, reserve, ship
+from state.stock.serials import place_of, track_serials
+
+__all__ = [
+    "AVAILABLE",
+    "BUCKETS",
+    "CONDITIONS",
+    "Cause",
+    "Difference",
+    "Leg",
+    "Shortage",
+    "advise",
+    "arrive",
+    "availability",
+    "components",
+    "confirm",
+    "differences",
+    "ensure_lot",
+    "expire",
+    "explode",
+    "in_transit",
+    "levels",
+    "levels_as_of",
+    "lots_of",
+    "makeable",
+    "mark_dirty",
+    "overview",
+    "place_of",
+    "post",
+    "posted",
+    "rebuild",
+    "recall",
+    "receive",
+    "reclassify",
+    "release",
+    "reserve",
+    "scrap",
+    "send",
+    "set_components",
+    "set_count",
+    "ship",
+    "shortages",
+    "track_lots",
+    "track_serials",
+    "unallocated_demand",
+    "withhold",
+    "write_off",
+]

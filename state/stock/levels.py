@@ -1,0 +1,67 @@
+"""What is where: the projection of the ledger that everybody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, type_coerce
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from state import tables as t
+from state.batches import among, insert_rows
+from state.types import Quantity
+
+level = t.inventory_level
+AVAILABLE = type_coerce(
+    level.c.on_hand - level.c.reserved - level.c.damaged - level.c.quality_hold - level.c.safety,
+    Quantity(),
+)
+
+BUCKETS = ("on_hand", "reserved", "damaged", "quality_hold", "safety", "incoming")
+
+
+def mark_dirty(conn: Connection, sku_ids: Iterable[int]) -> None:
+    """Have the promise of these SKUs, and of the bundles they are in, computed anew."""
+    ids = sorted(set(sku_ids))
+    if not ids:
+        return
+    insert_rows(conn, t.dirty_sku, [{"sku_id": sku_id} for sku_id in ids], unless_known=True)
+    part = t.bundle_component.c
+    bundles = select(part.bundle_sku_id).distinct().where(among(part.component_sku_id, ids))
+    insert = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
+    conn.execute(insert(t.dirty_sku).from_select(["sku_id"], bundles).on_conflict_do_nothing())
+
+
+def levels(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
+    """Levels of these SKUs with ``available``, in (sku, location) order."""
+    query = (
+        select(level, AVAILABLE.label("available"))
+        .where(among(level.c.sku_id, set(sku_ids)))
+        .order_by(level.c.sku_id, level.c.location_id)
+    )
+    return list(conn.execute(query))
+
+
+def overview(
+    conn: Connection, code: str | None = None, *, location: str | None = None
+) -> list[Row[Any]]:
+    """Levels by SKU code and location code, for people."""
+    query = (
+        select(
+            t.sku.c.code.label("sku"),
+            t.location.c.code.label("location"),
+            *(level.c[bucket] for bucket in BUCKETS),
+            AVAILABLE.label("available"),
+            level.c.observed_at,
+        )
+        .join(t.sku, t.sku.c.id == level.c.sku_id)
+        .join(t.location, t.location.c.id == level.c.location_id)
+        .order_by(t.sku.c.code, t.location.c.code)
+    )
+    if code is not None:
+        query = query.where(t.sku.c.code == code)
+    if location is not None:
+        query = query.where(t.location.c.code == location)
+    return list(conn.execute(query))

@@ -1,0 +1,113 @@
+"""A bundle is as available as its scarcest component, and its demand is its components'."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Connection
+
+from state import stock
+from state import tables as t
+from state.errors import Misplaced, OutOfStock
+from state.stock import Shortage
+from tests.state.stock.conftest import BERLIN, JERSEY, KIT, A, B, Shelves
+
+
+def bundle(shelves: Shelves, **parts: int) -> None:
+    numbers = {"a": A, "b": B}
+    with shelves.write() as conn:
+        inside = {numbers[name]: Decimal(qty) for name, qty in parts.items()}
+        stock.set_components(conn, KIT, inside)
+
+
+def makeable(shelves: Shelves) -> dict[int, int]:
+    with shelves.store.read() as conn:
+        found = stock.makeable(conn, [A, KIT])
+    assert set(found) == {KIT}
+    return {place: int(qty) for place, qty in found[KIT].items()}
+
+
+def test_the_scarcest_component_decides_at_each_location(shelves: Shelves) -> None:
+    bundle(shelves, a=2, b=1)
+    shelves.receive(9, A)
+    shelves.receive(5, B)
+    shelves.receive(3, A, JERSEY)
+    assert makeable(shelves) == {BERLIN: 4}
+    shelves.receive(1, B, JERSEY)
+    shelves.reserve(7, A)
+    assert makeable(shelves) == {BERLIN: 1, JERSEY: 1}
+
+
+def test_lessons_row_6_lines_that_share_a_component_are_summed_before_they_are_checked(
+    shelves: Shelves,
+) -> None:
+    """medusa#16502: two lines that share an inventory item each passed, together they oversold."""
+    bundle(shelves, a=2)
+    shelves.receive(5, A)
+    lines = [(KIT, Decimal(2)), (A, Decimal(2))]
+    with shelves.store.read() as conn:
+        assert stock.explode(conn, lines) == {A: 6}
+        assert [stock.shortages(conn, BERLIN, [line]) for line in lines] == [[], []]
+        assert stock.shortages(conn, BERLIN, lines) == [Shortage(A, Decimal(6), Decimal(5))]
+        assert stock.shortages(conn, JERSEY, lines[1:]) == [Shortage(A, Decimal(2), Decimal(0))]
+
+    def take(conn: Connection) -> None:
+        for sku_id, qty in stock.explode(conn, lines).items():
+            stock.reserve(
+                conn, sku_id=sku_id, location_id=BERLIN, qty=qty, order_line_id=1, key="all",
+                now=shelves.now,
+            )  # fmt: skip
+
+    with pytest.raises(OutOfStock), shelves.write() as conn:
+        take(conn)
+    assert shelves.figures("reserved") == (0,)
+
+
+def test_a_bundle_holds_no_bundle(shelves: Shelves) -> None:
+    bundle(shelves, a=2)
+    with pytest.raises(Misplaced, match="not bundles"), shelves.write() as conn:
+        stock.set_components(conn, B, {KIT: Decimal(1)})
+    with pytest.raises(Misplaced, match="not bundles"), shelves.write() as conn:
+        stock.set_components(conn, A, {B: Decimal(1)})
+    with shelves.store.read() as conn:
+        assert [(row.component, row.qty) for row in stock.components(conn, KIT)] == [("A", 2)]
+    bundle(shelves)
+    with shelves.store.read() as conn:
+        assert stock.components(conn, KIT) == []
+
+
+def want(shelves: Shelves, number: int, sku: int, qty: int) -> None:
+    with shelves.write() as conn:
+        conn.execute(
+            t.order_line.insert().values(
+                id=number, order_id=1, line_no=number, channel_line_id=str(number), sku_id=sku,
+                requires_shipping=True, qty_ordered=Decimal(qty),
+            )
+        )  # fmt: skip
+
+
+def test_orders_for_a_bundle_wait_for_its_components_and_the_other_way_round(
+    shelves: Shelves,
+) -> None:
+    bundle(shelves, a=2, b=1)
+    want(shelves, 2, KIT, 3)
+    want(shelves, 3, A, 5)
+    with shelves.store.read() as conn:
+        assert stock.unallocated_demand(conn, [A, B, KIT]) == {A: 11, B: 3, KIT: 6}
+        assert stock.unallocated_demand(conn, [B]) == {B: 3}
+        assert stock.unallocated_demand(conn, [KIT]) == {KIT: 6}
+
+
+@pytest.mark.parametrize("stands", range(10, 18))
+def test_what_is_offered_of_a_bundle_leaves_enough_for_all_who_wait(
+    shelves: Shelves, stands: int
+) -> None:
+    bundle(shelves, a=2)
+    want(shelves, 2, KIT, 3)
+    want(shelves, 3, A, 5)
+    shelves.receive(stands, A)
+    with shelves.store.read() as conn:
+        there = sum(stock.availability(conn, [KIT])[KIT].values(), Decimal(0))
+        waits = stock.unallocated_demand(conn, [KIT])[KIT]
+    assert 2 * max(Decimal(0), there - waits) <= max(0, stands - 11)

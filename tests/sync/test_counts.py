@@ -1,0 +1,127 @@
+"""Counts from outside beside shipments from outside: told late, with and without a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from mappings import canonical as c
+from state import tables as t
+from sync import allocation, counts, drain, intake, shipping
+from tests.sync.conftest import Bench, woo_order
+from tests.sync.test_shipments import reported
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def outside(bench: Bench) -> Bench:
+    """Five of B at jersey, which bob counts, and an order for two of them that bob has taken."""
+    with bench.store.write() as conn:
+        conn.execute(
+            update(t.location).where(t.location.c.code == "jersey").values(authority="external")
+        )
+    take(bench, c.StockCount(sku="B", on_hand=Decimal(5), observed_at=bench.clock.now()))
+    bench.shop.pages = [[woo_order(1, {"B": 2})]]
+    bench.run(intake.pull_orders, "shop")
+    bench.run(allocation.allocate)
+    bench.run(drain.push, "bob")
+    return bench
+
+
+def take(bench: Bench, *found: c.StockCount, began: datetime | None = None) -> tuple[int, int]:
+    bob = bench.hub.links["bob"].id
+    with bench.store.write() as conn:
+        return counts.take_counts(conn, bob, found, bench.clock.now(), began)
+
+
+def level(bench: Bench) -> tuple[int, int]:
+    row = t.inventory_level
+    query = select(row.c.on_hand, row.c.reserved).where(row.c.sku_id == bench.skus["B"])
+    with bench.store.read() as conn:
+        on_hand, reserved = conn.execute(query).one()
+    return int(on_hand), int(reserved)
+
+
+def tell_shipment(bench: Bench, shipped_at: str) -> None:
+    [reference] = bench.warehouse.taken
+    told = reported(str(reference), "s1", "1Z1", "B", "2")
+    told["shipment"]["shipped_at"] = shipped_at
+    bench.warehouse.shipments = [told]
+    bench.run(shipping.pull_shipments, "bob")
+
+
+def test_a_shipment_that_the_count_knew_is_not_subtracted_again(outside: Bench) -> None:
+    outside.clock.advance(7200)
+    take(outside, c.StockCount(sku="B", on_hand=Decimal(3), observed_at=outside.clock.now()))
+    assert level(outside) == (3, 2)
+    tell_shipment(outside, "2026-11-02T08:45:30Z")
+    assert level(outside) == (3, 0)
+
+
+def test_a_shipment_after_the_count_is_not_brought_back_by_it(outside: Bench) -> None:
+    counted_at = outside.clock.advance(600)
+    outside.clock.advance(6600)
+    tell_shipment(outside, "2026-11-02T08:45:30Z")
+    assert level(outside) == (3, 0)
+    take(outside, c.StockCount(sku="B", on_hand=Decimal(5), observed_at=counted_at))
+    assert level(outside) == (3, 0)
+
+
+def test_a_count_without_a_time_is_taken_for_as_old_as_it_can_be(outside: Bench) -> None:
+    began = outside.clock.advance(2700)
+    outside.clock.advance(60)
+    tell_shipment(outside, "2026-11-02T08:44:10Z")
+    # Bob shipped a minute before we asked: his answer may or may not have had it.
+    take(outside, c.StockCount(sku="B", on_hand=Decimal(3)), began=began)
+    assert level(outside) == (1, 0)
+    outside.clock.advance(900)
+    take(outside, c.StockCount(sku="B", on_hand=Decimal(3)), began=outside.clock.now())
+    assert level(outside) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "means"),
+    [
+        (None, None),
+        (NOON, None),
+        (NOON.replace(minute=5), NOON.replace(minute=6)),
+        (NOON.replace(second=5), NOON.replace(second=6)),
+        (NOON.replace(microsecond=5), NOON.replace(microsecond=5)),
+        (NOON + timedelta(days=2, seconds=1), None),
+    ],
+    ids=["untold", "a full hour or day", "to the minute", "to the second", "exact", "from ahead"],
+)
+def test_a_shipping_time_is_taken_for_as_late_as_it_can_be(told: Any, means: Any) -> None:
+    assert counts.left_at(told, NOON) == means
+
+
+def test_a_count_from_far_ahead_does_not_keep_the_next_one_out(outside: Bench) -> None:
+    ahead = outside.clock.now() + timedelta(days=400)
+    take(outside, c.StockCount(sku="B", on_hand=Decimal(9), observed_at=ahead))
+    outside.clock.advance(600)
+    take(outside, c.StockCount(sku="B", on_hand=Decimal(4), observed_at=outside.clock.now()))
+    assert level(outside) == (4, 2)
+
+
+def test_piles_of_one_sku_under_two_names_are_added_and_a_repeat_is_not(outside: Bench) -> None:
+    with outside.store.write() as conn:
+        conn.execute(
+            t.sku_alias.insert().values(
+                sku_id=outside.skus["B"], scheme="three_pl", value="B-OLD", qty_per=1
+            )
+        )
+    outside.clock.advance(600)
+    now = outside.clock.now()
+    found = [
+        c.StockCount(sku="B", on_hand=Decimal(4), observed_at=now),
+        c.StockCount(sku="B-OLD", on_hand=Decimal(3), observed_at=now),
+        c.StockCount(sku="B", on_hand=Decimal(4), observed_at=now),
+        c.StockCount(sku="UNKNOWN", on_hand=Decimal(1)),
+    ]
+    assert take(outside, *found) == (1, 1)
+    assert level(outside) == (7, 2)
