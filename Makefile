@@ -68,6 +68,8 @@ bench: $(DEV) $(PEERS)
 	$(BIN)/python -m benchmarks.ingest --peers $(dir $(PEERS))bin/python
 	$(BIN)/python -m benchmarks.mapping
 	$(BIN)/python -m benchmarks.writeback
+	$(BIN)/python -m benchmarks.routing
+	$(BIN)/python -m benchmarks.reservations
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 

@@ -22,6 +22,7 @@ from jobs.catalogue import JOBS, Job
 from jobs.clock import Clock, ScaledClock, SystemClock
 from jobs.engine import Engine
 from jobs.heartbeat import Heartbeat
+from jobs.problems import UsageProblem
 from jobs.process_lock import ProcessLock
 from jobs.promise_settings import rule_set
 from jobs.runner import Runner
@@ -34,6 +35,8 @@ from state.rate_buckets import RateBuckets
 from state.store import Store
 from sync.context import Hub, Link, Policy
 from sync.guard.limits import Limits
+from sync.routing import rulefile
+from sync.routing.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,23 @@ def definitions_of(configuration: Configuration, draft: Path | None = None) -> D
     )
 
 
+def rules_of(configuration: Configuration, file: Path | None = None) -> Rules:
+    """The routing rules in force, or those of ``file``, checked against the settings' names.
+
+    Raises ``UsageProblem`` with everything that has to be mended.
+    """
+    settings = configuration.settings
+    own = file or (settings.routing.rules and configuration.folder / settings.routing.rules)
+    try:
+        return rulefile.load(
+            own or rulefile.SHIPPED,
+            channels=settings.connections,
+            locations=settings.locations,
+        )
+    except rulefile.RulesInvalid as problem:
+        raise UsageProblem(str(problem), "Mend them, then `crossdock check`.") from None
+
+
 def store_of(settings: Settings) -> Store:
     """The store as it is found; its tables may be of another version, or missing."""
     return Store(settings.store.url)
@@ -168,6 +188,7 @@ def open_app(
     """
     settings = configuration.settings
     definitions = definitions_of(configuration)
+    rules = rules_of(configuration)
     connectors = _connectors(configuration, definitions, _doors(store, clock, transport))
     with store.write() as conn:
         migrate.one_at_a_time(conn)
@@ -187,7 +208,7 @@ def open_app(
         promise=rule_set(configuration.promise),
         guard=Limits(**settings.guard.model_dump()),
     )
-    hub = Hub(store, clock, definitions, links, policy)
+    hub = Hub(store, clock, definitions, links, policy, rules)
     # What is here by now stays for the life of the process: looking for garbage in it again and
     # again costs a tenth of the intake.
     gc.collect()

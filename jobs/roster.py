@@ -14,6 +14,10 @@ from jobs.settings import LocationSettings, Settings
 from state import grounds
 from state import tables as t
 
+_CALENDAR = {"timezone", "workdays", "cutoff", "holidays", "closed", "handling_days"}
+_NOT_AS_WRITTEN = {"connection", "authority", "group", "ack_within", "ship_within", *_CALENDAR}
+"""Settings of a location that the store keeps in another shape."""
+
 
 def register(
     conn: Connection, settings: Settings, connectors: Mapping[str, Connector]
@@ -54,7 +58,9 @@ def _connection(conn: Connection, name: str, timezone: str, connector: Connector
 
 
 def _location(conn: Connection, code: str, given: LocationSettings, ids: Mapping[str, int]) -> int:
-    values = given.model_dump(exclude={"connection", "authority", "group"})
+    values = given.model_dump(exclude=_NOT_AS_WRITTEN)
+    values["ack_within_s"], values["ship_within_s"] = given.ack_within, given.ship_within
+    values["calendar"] = given.calendar()
     values["connection_id"] = ids[given.connection] if given.connection else None
     values["authority"] = given.stock_authority()
     values["active"] = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -19,12 +19,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from jobs.promise_settings import GuardSettings, PromiseSettings
+from sync.routing.hours import hours_of, opening
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -139,6 +141,13 @@ class OrderSettings(Section):
     )
 
 
+class RoutingSettings(Section):
+    rules: Path | None = Field(
+        default=None,
+        description="file of your own routing rules, beside the settings",
+    )
+
+
 class Every(Section):
     """How often each stream of a connection runs. Only what the connector can do counts."""
 
@@ -181,6 +190,10 @@ class ConnectionSettings(BaseModel):
         return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+
+
 class LocationSettings(Section):
     kind: Literal["warehouse", "store", "three_pl", "vendor"]
     connection: str | None = Field(
@@ -201,6 +214,63 @@ class LocationSettings(Section):
     phone: str = ""
     lat: float | None = Field(default=None, ge=-90, le=90)
     lon: float | None = Field(default=None, ge=-180, le=180)
+    ships: bool = True
+    picks_up: bool = Field(default=False, description="buyers may collect their orders here")
+    hazmat: bool = Field(default=False, description="may handle hazardous goods")
+    daily_orders: int | None = Field(default=None, ge=1, description="what it can take in a day")
+    daily_units: int | None = Field(default=None, ge=1)
+    ack_within: Interval | None = Field(
+        default=None, description="how long it may take to accept work before another one gets it"
+    )
+    ship_within: Interval | None = Field(
+        default=None, description="how long accepted work may take before it is asked to stop"
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        default=None, description="whose clock its working day has; without it, it is always open"
+    )
+    workdays: tuple[Weekday, ...] = WEEKDAYS[:5]
+    cutoff: time | dict[Weekday, time] | None = Field(
+        default=None, description="orders that come later leave on the next working day"
+    )
+    holidays: Annotated[str, Field(pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?)?$")] = Field(
+        default="", description="whose public holidays it keeps: DE, or DE-BE"
+    )
+    closed: tuple[date, ...] = Field(default=(), description="further days without work")
+    handling_days: int = Field(default=0, ge=0, description="working days before a parcel leaves")
+
+    @model_validator(mode="after")
+    def _keeps_hours(self) -> Self:
+        given = self.model_fields_set & {
+            "workdays",
+            "cutoff",
+            "holidays",
+            "closed",
+            "handling_days",
+        }
+        if given and self.timezone is None:
+            raise ValueError(f"{min(given)} needs a timezone: add one like Europe/Berlin")
+        calendar = self.calendar()
+        if calendar is not None:
+            opening(hours_of(calendar))
+        return self
+
+    def calendar(self) -> dict[str, Any] | None:
+        """As the store keeps it, weekdays by number; null when it is always open."""
+        if self.timezone is None:
+            return None
+        cutoff = self.cutoff
+        if isinstance(cutoff, time):
+            cutoff = dict.fromkeys(WEEKDAYS, cutoff)
+        return {
+            "timezone": self.timezone,
+            "workdays": sorted(WEEKDAYS.index(day) for day in self.workdays),
+            "cutoff": {
+                str(WEEKDAYS.index(day)): at.isoformat() for day, at in (cutoff or {}).items()
+            },
+            "holidays": self.holidays,
+            "closed": sorted(day.isoformat() for day in self.closed),
+            "handling_days": self.handling_days,
+        }
 
     def stock_authority(self) -> Literal["hub", "external"]:
         if self.authority is not None:
@@ -219,5 +289,6 @@ class Settings(Section):
     orders: OrderSettings = OrderSettings()
     promise: PromiseSettings = PromiseSettings()
     guard: GuardSettings = GuardSettings()
+    routing: RoutingSettings = RoutingSettings()
     connections: dict[ConnectionName, ConnectionSettings] = {}
     locations: dict[ConnectionName, LocationSettings] = {}

@@ -40,14 +40,39 @@ def existing_codes(conn: Connection, codes: Iterable[str]) -> set[str]:
     return set(conn.scalars(select(t.sku.c.code).where(among(t.sku.c.code, codes))))
 
 
+def by_ids(conn: Connection, sku_ids: Iterable[int]) -> dict[int, Row[Any]]:
+    query = select(t.sku).where(among(t.sku.c.id, set(sku_ids)))
+    return {row.id: row for row in conn.execute(query)}
+
+
+def tags_of(conn: Connection, sku_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """The tags of those SKUs that have any, in alphabetical order."""
+    tag = t.sku_tag
+    query = select(tag).where(among(tag.c.sku_id, set(sku_ids))).order_by(tag.c.sku_id, tag.c.tag)
+    found: dict[int, tuple[str, ...]] = {}
+    for row in conn.execute(query):
+        found[row.sku_id] = (*found.get(row.sku_id, ()), row.tag)
+    return found
+
+
 def connection_id(conn: Connection, name: str) -> int:
     query = select(t.connection.c.id).where(t.connection.c.name == name)
     return int(conn.execute(query).scalar_one())
 
 
-def upsert_sku(conn: Connection, *, code: str, title: str, gtin: str, weight_g: int) -> bool:
-    """Add or amend a SKU; true when it is new."""
-    values = {"title": title, "gtin": gtin, "weight_g": weight_g, "active": True}
+def upsert_sku(
+    conn: Connection,
+    *,
+    code: str,
+    title: str,
+    gtin: str,
+    weight_g: int,
+    hazmat: bool | None = None,
+) -> bool:
+    """Add or amend a SKU; true when it is new. ``hazmat``: null leaves it as it is."""
+    values: dict[str, Any] = {"title": title, "gtin": gtin, "weight_g": weight_g, "active": True}
+    if hazmat is not None:
+        values["hazmat"] = hazmat
     if conn.execute(update(t.sku).where(t.sku.c.code == code).values(values)).rowcount:
         return False
     conn.execute(insert(t.sku).values(code=code, **values))

@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, type_coerce, update
 
 from state import tables as t
-from state.batches import among
+from state.batches import among, insert_rows
 from state.ids import insert_one
 
 ffo = t.fulfilment_order
@@ -49,8 +49,104 @@ def add_decision(conn: Connection, **values: Any) -> int:
 
 
 def decisions(conn: Connection, order_id: int) -> list[Row[Any]]:
-    query = select(t.routing_decision).where(t.routing_decision.c.order_id == order_id)
-    return list(conn.execute(query.order_by(t.routing_decision.c.id)))
+    """Everything that was decided about an order, oldest first, with the rules' name."""
+    decision, rules = t.routing_decision, t.routing_rules
+    query = (
+        select(decision, rules.c.name.label("rules_name"))
+        .outerjoin(rules, rules.c.version == decision.c.rules_version)
+        .where(decision.c.order_id == order_id)
+    )
+    return list(conn.execute(query.order_by(decision.c.id)))
+
+
+def last_decision(conn: Connection, order_id: int) -> Row[Any] | None:
+    decision = t.routing_decision
+    query = select(decision).where(decision.c.order_id == order_id)
+    return conn.execute(query.order_by(decision.c.id.desc()).limit(1)).first()
+
+
+def keep_rules(conn: Connection, version: str, name: str, body: Any, now: datetime) -> None:
+    """Keep the rules of a version once, for as long as there are decisions made with them."""
+    row = {"version": version, "name": name, "body": body, "first_used_at": now}
+    insert_rows(conn, t.routing_rules, [row], unless_known=True)
+
+
+def rules_body(conn: Connection, version: str) -> Any:
+    """Raises ``NoResultFound`` for a version that no decision was made with."""
+    query = select(t.routing_rules.c.body).where(t.routing_rules.c.version == version)
+    return conn.execute(query).scalar_one()
+
+
+def orders_decided(conn: Connection, order_ids: Iterable[int]) -> set[int]:
+    """Those of the orders about which anything was decided yet."""
+    column = t.routing_decision.c.order_id
+    return set(conn.scalars(select(column).where(among(column, order_ids)).distinct()))
+
+
+def stock_version(conn: Connection) -> int | None:
+    """The newest row of the stock ledger; null before the first."""
+    newest: int | None = conn.scalar(select(func.max(t.inventory_ledger.c.id)))
+    return newest
+
+
+def due(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:
+    """Goods on their way with a day they are due: sku_id, location_id, due_on, qty still open."""
+    sent = t.consignment
+    qty = type_coerce(sent.c.qty - sent.c.qty_received - sent.c.qty_lost, sent.c.qty.type)
+    query = (
+        select(sent.c.sku_id, sent.c.to_location_id, sent.c.due_on, qty.label("qty"))
+        .where(among(sent.c.sku_id, set(sku_ids)), sent.c.due_on.is_not(None), qty > 0)
+        .order_by(sent.c.due_on, sent.c.id)
+    )
+    return list(conn.execute(query))
+
+
+def given_since(conn: Connection, since: Mapping[int, datetime]) -> dict[int, tuple[int, Decimal]]:
+    """(fulfilment orders, units) that each location was given since its moment in ``since``.
+
+    Work that was cancelled or given up counts for what it still holds.
+    """
+    if not since:
+        return {}
+    left = ffo_line.c.qty - ffo_line.c.qty_cancelled
+    mine = [(ffo.c.location_id == place) & (ffo.c.created_at >= at) for place, at in since.items()]
+    query = (
+        select(
+            ffo.c.location_id,
+            func.count(ffo.c.id.distinct()),
+            func.sum(left, type_=ffo_line.c.qty.type),
+        )
+        .join(ffo_line, ffo_line.c.ffo_id == ffo.c.id)
+        .where(or_(*mine), left > 0)
+        .group_by(ffo.c.location_id)
+    )
+    return {row[0]: (row[1], Decimal(row[2])) for row in conn.execute(query)}
+
+
+def given_up(conn: Connection, order_id: int) -> list[Row[Any]]:
+    """Locations that refused the order or were too slow: location_id, given_up_at, reason."""
+    query = select(ffo.c.location_id, ffo.c.given_up_at, ffo.c.refused_reason).where(
+        ffo.c.order_id == order_id, ffo.c.given_up_at.is_not(None)
+    )
+    return list(conn.execute(query.order_by(ffo.c.id)))
+
+
+def overdue(conn: Connection) -> list[Row[Any]]:
+    """Work that is with a location which has limits: for it to accept, or to ship."""
+    query = (
+        select(ffo, t.location.c.ack_within_s, t.location.c.ship_within_s)
+        .join(t.location, t.location.c.id == ffo.c.location_id)
+        .where(
+            ffo.c.given_up_at.is_(None),
+            or_(
+                (ffo.c.work_state == "open") & t.location.c.ack_within_s.is_not(None),
+                (ffo.c.work_state == "in_progress")
+                & (ffo.c.request_state == "accepted")
+                & t.location.c.ship_within_s.is_not(None),
+            ),
+        )
+    )
+    return list(conn.execute(query.order_by(ffo.c.id)))
 
 
 def add(
@@ -62,6 +158,7 @@ def add(
     reference: str,
     lines: Sequence[Mapping[str, Any]],
     now: datetime,
+    pickup: bool = False,
 ) -> int:
     """Plan one location's work. Lines: order_line_id, sku_id, reservation_id, qty."""
     ffo_id = insert_one(
@@ -73,6 +170,7 @@ def add(
         work_state="planned",
         reference=reference,
         created_at=now,
+        pickup=pickup,
     )
     conn.execute(insert(ffo_line), [{"ffo_id": ffo_id, **line} for line in lines])
     return ffo_id

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, tuple_, update
 
 from state import tables as t
 from state.batches import Rows, among
@@ -173,6 +174,26 @@ def _delete_money(conn: Connection, order_id: int) -> None:
         conn.execute(delete(table).where(table.c.order_id == order_id))
 
 
+def waited_for_before(
+    conn: Connection, order: Row[Any], sku_ids: Iterable[int]
+) -> dict[int, Decimal]:
+    """What orders placed before this one still wait for, by SKU."""
+    line, other = t.order_line, t.sales_order
+    query = (
+        select(line.c.sku_id, func.sum(open_quantity(), type_=line.c.qty_ordered.type))
+        .join(other, other.c.id == line.c.order_id)
+        .where(
+            among(line.c.sku_id, sku_ids),
+            line.c.park_reason.is_(None),
+            other.c.intake_state == "accepted",
+            other.c.channel_status == "ready",
+            tuple_(other.c.placed_at, other.c.id) < (order.placed_at, order.id),
+        )
+        .group_by(line.c.sku_id)
+    )
+    return {row[0]: Decimal(row[1]) for row in conn.execute(query)}
+
+
 def set_order(conn: Connection, order_id: int, **values: Any) -> None:
     conn.execute(update(t.sales_order).where(t.sales_order.c.id == order_id).values(values))
 
@@ -208,7 +229,7 @@ def open_quantity() -> Any:
 
 
 def awaiting_allocation(conn: Connection) -> list[int]:
-    """Accepted orders that may ship and have open lines, oldest first."""
+    """Accepted orders that may ship and have open lines: by promised date, then oldest first."""
     order, line, hold = t.sales_order, t.order_line, t.hold
     held = select(hold.c.id).where(hold.c.order_id == order.c.id, hold.c.released_at.is_(None))
     query = (
@@ -227,9 +248,28 @@ def awaiting_allocation(conn: Connection) -> list[int]:
             )
             .exists(),
         )
-        .order_by(order.c.placed_at, order.c.id)
+        .order_by(
+            order.c.deliver_by_at.is_(None), order.c.deliver_by_at, order.c.placed_at, order.c.id
+        )
     )
     return [row[0] for row in conn.execute(query)]
+
+
+def held_for(conn: Connection, kind: str) -> list[int]:
+    """Accepted orders that an open hold of this kind keeps from being planned, oldest first."""
+    order, hold = t.sales_order, t.hold
+    query = (
+        select(order.c.id)
+        .join(hold, hold.c.order_id == order.c.id)
+        .where(
+            hold.c.kind == kind,
+            hold.c.released_at.is_(None),
+            order.c.intake_state == "accepted",
+            order.c.channel_status == "ready",
+        )
+        .order_by(order.c.placed_at, order.c.id)
+    )
+    return list(conn.scalars(query))
 
 
 def get(conn: Connection, order_id: int, *, lock: bool = False) -> Row[Any]:
@@ -253,6 +293,27 @@ def address(conn: Connection, address_id: int | None) -> Row[Any] | None:
     if address_id is None:
         return None
     return conn.execute(select(t.address).where(t.address.c.id == address_id)).first()
+
+
+def payments(conn: Connection, order_id: int) -> list[Row[Any]]:
+    query = select(t.payment).where(t.payment.c.order_id == order_id)
+    return list(conn.execute(query.order_by(t.payment.c.id)))
+
+
+def earlier_of(conn: Connection, email: str, before: datetime) -> int:
+    """How many orders with this e-mail address were placed before and not cancelled or ignored."""
+    order, buyer = t.sales_order, t.address
+    query = (
+        select(func.count())
+        .select_from(order)
+        .join(buyer, buyer.c.id == func.coalesce(order.c.bill_to_id, order.c.ship_to_id))
+        .where(
+            func.lower(buyer.c.email) == email.lower(),
+            order.c.placed_at < before,
+            order.c.intake_state.not_in(("cancelled", "ignored")),
+        )
+    )
+    return conn.scalar(query) or 0
 
 
 def parked_lines(conn: Connection, connection_id: int | None = None) -> list[Row[Any]]:

@@ -39,6 +39,8 @@ def amend(
     rows.order["intake_state"] = old.intake_state
     del rows.order["recorded_at"]
     rows.order["edit_version"] = old.edit_version + 1
+    if _goes_elsewhere(conn, old, rows):
+        cancellation.stop_unreleased(conn, old.id, "the channel changed the address", now)
     wake = _amend_lines(conn, old.id, rows.lines, order, now)
     orders.replace(conn, old, rows)
     history.event(
@@ -56,6 +58,14 @@ def amend(
     else:
         cancellation.settle_order(conn, old.id, now)
     return wake
+
+
+def _goes_elsewhere(conn: Connection, old: Row[Any], rows: orders.OrderRows) -> bool:
+    """Does the new report send the parcels to another place, so that others may be nearer?"""
+    known = orders.address(conn, old.ship_to_id)
+    if known is None or rows.ship_to is None:
+        return False
+    return any(getattr(known, name) != rows.ship_to[name] for name in ("country", "postcode"))
 
 
 def _judge_again(
@@ -78,8 +88,9 @@ def _amend_lines(
 ) -> set[str]:
     current = {row.channel_line_id: row for row in orders.lines(conn, [order_id]).get(order_id, [])}
     reported = {line.channel_line_id: line for line in order.lines}
-    if _needs_room(current, new, reported, order):
-        cancellation.stop_unreleased(conn, order_id, "the channel changed the order", now)
+    excess = _excess(current, new, reported, order)
+    if excess:
+        cancellation.make_room(conn, order_id, excess, "the channel changed the order", now)
         current = {row.channel_line_id: row for row in orders.lines(conn, [order_id])[order_id]}
     for rows in new:
         row = current.pop(rows.values["channel_line_id"], None)
@@ -106,24 +117,26 @@ def _in_hand(row: Row[Any]) -> Decimal:
     return Decimal(row.qty_allocated + row.qty_released + row.qty_shipped)
 
 
-def _needs_room(
+def _excess(
     current: Mapping[str, Row[Any]],
     new: list[orders.LineRows],
     reported: Mapping[str, c.OrderLine],
     order: c.Order,
-) -> bool:
-    """Does the new report want less of a line than is allocated, or another SKU?"""
+) -> dict[int, Decimal]:
+    """How much more of each line is in hand than the new report wants; of another SKU, all."""
     kept = {rows.values["channel_line_id"]: rows.values for rows in new}
+    excess: dict[int, Decimal] = {}
     for line_id, row in current.items():
-        if not row.qty_allocated and not row.qty_released:
-            continue
+        in_work = Decimal(row.qty_allocated + row.qty_released)
         values = kept.get(line_id)
         if values is None or values["sku_id"] != row.sku_id:
-            return True
-        ordered, cancelled = _wanted(row, values, reported, order)
-        if ordered - cancelled < _in_hand(row):
-            return True
-    return False
+            over = in_work
+        else:
+            ordered, cancelled = _wanted(row, values, reported, order)
+            over = min(in_work, _in_hand(row) - (ordered - cancelled))
+        if over > 0:
+            excess[row.id] = over
+    return excess
 
 
 def _amend_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,6 @@ from sqlalchemy import Connection, Row
 
 from connectors.base import CancelsFulfilmentOrders, Outcome
 from state import fulfilment, history, intents, orders, stock
-from sync.context import Hub
 
 HANDOVER_KINDS = ("fulfilment_order", "label")
 
@@ -18,11 +18,76 @@ HANDOVER_KINDS = ("fulfilment_order", "label")
 def stop_unreleased(conn: Connection, order_id: int, why: str, now: datetime) -> None:
     """Cancel every fulfilment order that nobody outside knows of, and free its goods."""
     for ffo in fulfilment.of_order(conn, order_id):
-        if ffo.work_state == "planned" or _withdrawn(conn, ffo, now):
+        if ffo.work_state == "planned" or withdrawn(conn, ffo, now):
             close_ffo(conn, ffo, "cancelled", why, now)
 
 
-def _withdrawn(conn: Connection, ffo: Row[Any], now: datetime) -> bool:
+def make_room(
+    conn: Connection, order_id: int, excess: Mapping[int, Decimal], why: str, now: datetime
+) -> None:
+    """Take back what an order needs no more, by order line, as far as nobody outside knows of it.
+
+    Work not yet handed over is made smaller and otherwise left as it is; of a hand-over that is
+    on its way out the whole is withdrawn, since what was written cannot be changed.
+    """
+    left = {line_id: qty for line_id, qty in excess.items() if qty > 0}
+    for ffo in reversed(fulfilment.of_order(conn, order_id)):
+        lines = fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, [])
+        concerned = [line for line in lines if left.get(line.order_line_id, 0) > 0 and _open(line)]
+        if not concerned:
+            continue
+        if ffo.work_state == "planned":
+            _shrink(conn, ffo, lines, left, why, now)
+        elif withdrawn(conn, ffo, now):
+            for line in concerned:
+                left[line.order_line_id] -= _open(line)
+            close_ffo(conn, ffo, "cancelled", why, now)
+
+
+def _open(line: Row[Any]) -> Decimal:
+    return Decimal(line.qty - line.qty_cancelled - line.qty_shipped)
+
+
+def _shrink(
+    conn: Connection,
+    ffo: Row[Any],
+    lines: Sequence[Row[Any]],
+    excess: dict[int, Decimal],
+    why: str,
+    now: datetime,
+) -> None:
+    """Make planned work smaller by as much of ``excess`` as it holds; ``excess`` goes down."""
+    taken = {
+        line.id: min(_open(line), max(Decimal(0), excess.get(line.order_line_id, Decimal(0))))
+        for line in lines
+    }
+    if all(taken[line.id] == _open(line) for line in lines):
+        for line in lines:
+            if taken[line.id]:
+                excess[line.order_line_id] -= taken[line.id]
+        close_ffo(conn, ffo, "cancelled", why, now)
+        return
+    for line in lines:
+        qty = taken[line.id]
+        if qty:
+            excess[line.order_line_id] -= qty
+            # What was cancelled of the line before is part of the key: it may shrink twice.
+            key = f"release:ffo-line:{line.id}:{line.qty_cancelled}"
+            _take_out(conn, line, qty, "qty_allocated", key, now)
+    told = f"{ffo.reference} is smaller: {why}"
+    history.event(conn, ffo.order_id, "fulfilment_order_shrunk", told, now)
+
+
+def _take_out(
+    conn: Connection, line: Row[Any], qty: Decimal, counter: str, key: str, now: datetime
+) -> None:
+    """Part of a fulfilment line goes back to stock and to its order line."""
+    fulfilment.move_ffo_line(conn, line.id, qty_cancelled=qty)
+    stock.release(conn, line.reservation_id, qty, key, now)
+    orders.move_line(conn, line.order_line_id, **{counter: -qty})
+
+
+def withdrawn(conn: Connection, ffo: Row[Any], now: datetime) -> bool:
     """Was the hand-over still unsent, so that it could be taken back?"""
     if ffo.work_state != "open" or ffo.request_state != "unsubmitted":
         return False
@@ -32,13 +97,10 @@ def _withdrawn(conn: Connection, ffo: Row[Any], now: datetime) -> bool:
 def close_ffo(conn: Connection, ffo: Row[Any], state: str, why: str, now: datetime) -> None:
     """End a fulfilment order: what it still held goes back to stock and to its order lines."""
     for line in fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, []):
-        left = Decimal(line.qty - line.qty_cancelled - line.qty_shipped)
-        if left <= 0:
-            continue
-        fulfilment.move_ffo_line(conn, line.id, qty_cancelled=left)
-        stock.release(conn, line.reservation_id, None, f"release:ffo-line:{line.id}", now)
-        counter = "qty_allocated" if ffo.work_state == "planned" else "qty_released"
-        orders.move_line(conn, line.order_line_id, **{counter: -left})
+        left = _open(line)
+        if left > 0:
+            counter = "qty_allocated" if ffo.work_state == "planned" else "qty_released"
+            _take_out(conn, line, left, counter, f"release:ffo-line:{line.id}", now)
     fulfilment.set_ffo(conn, ffo.id, work_state=state, refused_reason=why)
     history.event(
         conn, ffo.order_id, "fulfilment_order_closed", f"{ffo.reference} {state}: {why}", now
@@ -91,34 +153,6 @@ def send(connector: CancelsFulfilmentOrders, bodies: dict[str, Any]) -> list[Out
     )
 
 
-def settle(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome) -> set[str]:
-    """The location has answered the request to stop.
-
-    ``accepted`` is no answer yet: what it ships or stops later tells.
-    """
-    now = hub.clock.now()
-    ffo = next(f for f in _siblings(conn, intent.subject_id) if f.id == intent.subject_id)
-    if outcome.status == "applied":
-        fulfilment.set_ffo(conn, ffo.id, request_state="cancellation_accepted")
-        if ffo.work_state in fulfilment.LIVE_WORK:
-            close_ffo(conn, ffo, "cancelled", "stopped by the location", now)
-    elif outcome.status == "rejected":
-        fulfilment.set_ffo(conn, ffo.id, request_state="cancellation_rejected")
-        history.event(
-            conn,
-            ffo.order_id,
-            "cancellation_rejected",
-            f"too late for {ffo.reference}: {outcome.message}",
-            now,
-        )
-    settle_order(conn, ffo.order_id, now)
-    return set()
-
-
-def _siblings(conn: Connection, ffo_id: int) -> list[Row[Any]]:
-    return fulfilment.of_order(conn, fulfilment.get(conn, ffo_id).order_id)
-
-
 def settle_order(conn: Connection, order_id: int, now: datetime) -> None:
     """Bring an order's own state to what its lines and its channel say."""
     order = orders.get(conn, order_id, lock=True)
@@ -138,6 +172,9 @@ def settle_order(conn: Connection, order_id: int, now: datetime) -> None:
     if any(line.qty_allocated or line.qty_released for line in lines):
         return
     history.release_holds(conn, order_id, ["cancel_pending"], "the location's answer", now)
+    if order.channel_status != "ready":
+        # What is not ours to ship any more waits for no payment.
+        history.release_holds(conn, order_id, ["payment"], "the channel's new report", now)
     _end(conn, order, lines, now)
 
 

@@ -16,6 +16,8 @@ from mappings import Definition, Definitions
 from state.store import Store
 from sync.guard.limits import Limits
 from sync.promise.rules import RuleSet
+from sync.routing import rulefile
+from sync.routing.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Hub:
     definitions: Definitions
     links: Mapping[str, Link]
     policy: Policy = field(default_factory=Policy)
+    routing: Rules = field(default_factory=rulefile.shipped)
 
     def link(self, run: Run) -> Link:
         if run.connection is None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from state import fulfilment, history, intents, orders
+from sync.routing import trace, words
 
 
 def status_of(order: Row[Any], lines: list[Row[Any]], holds: dict[str, Row[Any]]) -> str:
@@ -83,12 +84,23 @@ def _line(line: Row[Any]) -> dict[str, Any]:
 
 
 def _decision(row: Row[Any]) -> dict[str, Any]:
+    """A decision with its sentences; ``decision`` is null for those from before rule files."""
+    decision = trace.stored(row) if trace.is_told(row) else None
     return {
         "at": row.decided_at.isoformat(),
         "policy": row.policy_version,
+        "rules": row.rules_name,
+        "rules_version": row.rules_version or None,
+        "stock_version": row.stock_version,
         "inputs_hash": row.inputs_hash,
         "candidates": row.candidates,
         "chosen": row.chosen,
+        "decision": row.trace,
+        "said": (
+            words.told(decision, trace.inputs_of(row).order)
+            if decision
+            else words.told_of_old(row.candidates)
+        ),
     }
 
 

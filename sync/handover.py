@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 from connectors.base import BuysLabels, Outcome, PushesFulfilmentOrders
 from mappings import canonical as c
 from state import fulfilment, history, intents, orders
-from sync import cancellation, shipping
+from sync import cancellation, rerouting, shipping
 from sync.context import Hub, Link, Run
 
 
@@ -48,6 +48,16 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
         )
         return []
     link = hub.link_by_id(location.connection_id)
+    if ffo.pickup and not isinstance(link.connector, PushesFulfilmentOrders):
+        history.place_hold(
+            conn,
+            ffo.order_id,
+            "manual",
+            f"the buyer collects {ffo.reference} at {location.code}, and {link.name} buys labels",
+            f"give [locations.{location.code}] a connection that takes fulfilment orders",
+            now,
+        )
+        return []
     kind, body = _intent_for(conn, link, ffo, location)
     intents.plan(
         conn,
@@ -59,8 +69,8 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
         now=now,
     )
     fulfilment.set_ffo(conn, ffo.id, work_state="open")
-    for line in fulfilment.lines_of(conn, [ffo.id])[ffo.id]:
-        qty = Decimal(line.qty)
+    for line in _to_ship(conn, ffo.id):
+        qty = _left(line)
         orders.move_line(conn, line.order_line_id, qty_allocated=-qty, qty_released=qty)
     history.event(conn, ffo.order_id, "released", f"{ffo.reference} to {link.name}", now)
     return [f"push:{link.name}"]
@@ -70,7 +80,7 @@ def _intent_for(
     conn: Connection, link: Link, ffo: Row[Any], location: Row[Any]
 ) -> tuple[str, c.Record]:
     order = orders.get(conn, ffo.order_id)
-    lines = fulfilment.lines_of(conn, [ffo.id])[ffo.id]
+    lines = _to_ship(conn, ffo.id)
     ship_to = _address(orders.address(conn, order.ship_to_id))
     if isinstance(link.connector, PushesFulfilmentOrders):
         return "fulfilment_order", c.FulfilmentRequest(
@@ -85,7 +95,7 @@ def _intent_for(
                     line_reference=str(line.id),
                     sku=line.sku,
                     title=line.title,
-                    quantity=Decimal(line.qty),
+                    quantity=_left(line),
                     unit_weight_g=line.weight_g,
                     unit_price=line.unit_price,
                 )
@@ -104,10 +114,19 @@ def _intent_for(
             phone=location.phone,
         ),
         ship_to=ship_to,
-        weight_g=max(1, int(sum(line.weight_g * line.qty for line in lines))),
+        weight_g=max(1, int(sum(line.weight_g * _left(line) for line in lines))),
         currency=order.currency,
-        customs_value=int(sum(line.unit_price * line.qty for line in lines)),
+        customs_value=int(sum(line.unit_price * _left(line) for line in lines)),
     )
+
+
+def _to_ship(conn: Connection, ffo_id: int) -> list[Row[Any]]:
+    """The lines of a fulfilment order that were not all taken back before the hand-over."""
+    return [line for line in fulfilment.lines_of(conn, [ffo_id])[ffo_id] if _left(line) > 0]
+
+
+def _left(line: Row[Any]) -> Decimal:
+    return Decimal(line.qty - line.qty_cancelled)
 
 
 def _address(row: Row[Any] | None) -> c.Address:
@@ -131,8 +150,7 @@ def settle_order(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome)
     now = hub.clock.now()
     ffo = fulfilment.get(conn, intent.subject_id)
     if outcome.status == "rejected":
-        refuse(conn, ffo, outcome, now)
-        return set()
+        return rerouting.refused(conn, hub, ffo, outcome)
     fulfilment.set_ffo(
         conn,
         ffo.id,
@@ -155,20 +173,6 @@ def settle_order(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome)
     return set()
 
 
-def refuse(conn: Connection, ffo: Row[Any], outcome: Outcome, now: Any) -> None:
-    """Nobody takes the work: free the goods and leave the order to a person."""
-    fulfilment.set_ffo(conn, ffo.id, request_state="rejected")
-    cancellation.close_ffo(conn, ffo, "incomplete", outcome.message or "refused", now)
-    history.place_hold(
-        conn,
-        ffo.order_id,
-        "manual",
-        f"{ffo.reference} was refused: {outcome.message}",
-        "mend the cause, then 'crossdock release ORDER' plans it anew",
-        now,
-    )
-
-
 def send_labels(connector: BuysLabels, bodies: dict[str, Any]) -> list[Outcome]:
     requests = {key: msgspec.convert(b, c.LabelRequest) for key, b in bodies.items()}
     return list(connector.buy_labels(requests))
@@ -186,8 +190,7 @@ def settle_label(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome)
     now = hub.clock.now()
     ffo = fulfilment.get(conn, intent.subject_id)
     if outcome.status == "rejected":
-        refuse(conn, ffo, outcome, now)
-        return set()
+        return rerouting.refused(conn, hub, ffo, outcome)
     label = outcome.result
     if not isinstance(label, c.Label):
         raise TypeError(f"label intent {intent.id} was applied without a label")
@@ -199,15 +202,13 @@ def settle_label(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome)
         accepted_at=now,
         sent_at=intent.sent_at,
     )
-    lines = fulfilment.lines_of(conn, [ffo.id])[ffo.id]
+    lines = _to_ship(conn, ffo.id)
     parcel = c.Package(
         tracking_number=label.tracking_number,
         carrier=label.carrier,
         tracking_url=label.tracking_url,
         lines=tuple(
-            c.ShippedLine(
-                sku=line.sku, channel_line_id=line.channel_line_id, quantity=Decimal(line.qty)
-            )
+            c.ShippedLine(sku=line.sku, channel_line_id=line.channel_line_id, quantity=_left(line))
             for line in lines
         ),
     )

@@ -29,12 +29,14 @@ class ImportProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SkuRow:
+    """``tags`` and ``hazmat``: null where the file does not say; what is known then stays."""
+
     code: str
     title: str
     gtin: str
     weight_g: int
     tags: frozenset[str] | None = None
-    """Null: the file has no such column, and the SKU keeps what it has."""
+    hazmat: bool | None = None
 
 
 def rows_of(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -63,8 +65,11 @@ def location_of(conn: Connection, path: Path, code: str) -> Row[Any]:
     return found
 
 
+_YES_OR_NO = {"": None, "yes": True, "no": False}
+
+
 def read_skus(path: Path) -> list[SkuRow]:
-    """SKUs of a file with the columns ``code,title`` and, if there, ``gtin,weight_g,tags``.
+    """SKUs of a file with the columns ``code,title`` and, if there, ``gtin,weight_g,tags,hazmat``.
 
     Several tags of a SKU are parted by blanks.
     """
@@ -78,10 +83,17 @@ def read_skus(path: Path) -> list[SkuRow]:
             problems.append(f"line {line}: code {row['code']} stands in the file twice")
         if not weight.isdigit():
             problems.append(f"line {line}: weight_g {weight!r} is not a whole number of grams")
+        elif row.get("hazmat", "") not in _YES_OR_NO:
+            problems.append(f"line {line}: hazmat {row['hazmat']!r} is neither yes nor no")
         else:
-            tags = frozenset(row["tags"].split()) if "tags" in row else None
-            gtin = row.get("gtin", "")
-            found[row["code"]] = SkuRow(row["code"], row["title"], gtin, int(weight), tags)
+            found[row["code"]] = SkuRow(
+                code=row["code"],
+                title=row["title"],
+                gtin=row.get("gtin", ""),
+                weight_g=int(weight),
+                tags=frozenset(row["tags"].split()) if "tags" in row else None,
+                hazmat=_YES_OR_NO[row.get("hazmat", "")],
+            )
     if problems:
         raise ImportProblem(path, problems)
     return list(found.values())
@@ -91,7 +103,12 @@ def import_skus(conn: Connection, rows: Sequence[SkuRow]) -> tuple[int, int]:
     """Add new SKUs and amend known ones; returns (new, amended)."""
     new = sum(
         catalogue.upsert_sku(
-            conn, code=row.code, title=row.title, gtin=row.gtin, weight_g=row.weight_g
+            conn,
+            code=row.code,
+            title=row.title,
+            gtin=row.gtin,
+            weight_g=row.weight_g,
+            hazmat=row.hazmat,
         )
         for row in rows
     )

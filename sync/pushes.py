@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from connectors import base
-from sync import cancellation, handover, notices
+from sync import cancellation, handover, notices, rerouting
 from sync.context import Hub
 from sync.promise import writing
 
@@ -45,7 +45,7 @@ KINDS = (
         base.CancelsFulfilmentOrders,
         "cancel_fulfilment_orders",
         cancellation.send,
-        cancellation.settle,
+        rerouting.settle_stop,
     ),
     Kind(
         "label",

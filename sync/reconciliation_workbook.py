@@ -20,7 +20,8 @@ from xlsxwriter.exceptions import FileCreateError
 
 from mappings.numbers import exponent
 from sync.reconciliation_columns import Column
-from sync.reconciliation_formats import Columns, Output, neutral
+from sync.reconciliation_formats import Columns, Output
+from sync.spreadsheets import neutral
 
 ROWS_MAX = 1_048_576
 """Rows of a sheet, with its heading. What is more goes on a second sheet."""

@@ -14,7 +14,7 @@ from mappings import canonical as c
 from state import fulfilment, history, inbox, orders, stock
 from state import tables as t
 from state.ids import take_ids
-from sync import cancellation, counts, notices
+from sync import cancellation, counts, notices, rerouting
 from sync.context import Hub, Run
 from sync.reading import Reading, read, report
 
@@ -83,7 +83,7 @@ def record(
     if ffo is None:
         return set()
     if shipment.state == "cancelled":
-        return _stopped(conn, ffo, now)
+        return rerouting.stopped(conn, hub, ffo)
     if shipment.state == "exception":
         history.event(
             conn,
@@ -122,25 +122,6 @@ def _tracking_came_later(
     return notices.plan(conn, hub, ffo.order_id, now) if nameless and new else set()
 
 
-def _stopped(conn: Connection, ffo: Row[Any], now: datetime) -> set[str]:
-    """The location will not ship it; unless we asked for that, a person must know why."""
-    if ffo.work_state not in fulfilment.LIVE_WORK:
-        return set()
-    asked = ffo.request_state == "cancellation_requested"
-    cancellation.close_ffo(conn, ffo, "cancelled", "stopped by the location", now)
-    if not asked:
-        history.place_hold(
-            conn,
-            ffo.order_id,
-            "manual",
-            f"the location cancelled {ffo.reference} by itself",
-            "ask the location; 'crossdock release ORDER' plans the goods anew",
-            now,
-        )
-    cancellation.settle_order(conn, ffo.order_id, now)
-    return {"allocate"}
-
-
 def _shipped(
     conn: Connection,
     hub: Hub,
@@ -164,7 +145,9 @@ def _shipped(
     lines = fulfilment.lines_of(conn, [ffo.id])[ffo.id]
     sent: dict[int, Decimal] = {}
     for seq, parcel in enumerate(shipment.packages, start=1):
-        _add_package(conn, shipment_id, seq, parcel, label, _contents(parcel, lines, sent))
+        _add_package(
+            conn, shipment_id, seq, parcel, label, _contents(parcel, lines, sent, late=late)
+        )
     for line in lines:
         if sent.get(line.id):
             moment = counts.left_at(shipment.shipped_at, now)
@@ -183,11 +166,12 @@ def _shipped(
 
 
 def _contents(
-    parcel: c.Package, lines: Sequence[Row[Any]], sent: dict[int, Decimal]
+    parcel: c.Package, lines: Sequence[Row[Any]], sent: dict[int, Decimal], *, late: bool
 ) -> list[tuple[int, Decimal]]:
     """Which fulfilment lines a parcel's goods belong to; adds what it takes to ``sent``.
 
-    A location that does not tell the contents is taken to have sent all that is left.
+    A location that does not tell the contents is taken to have sent all that is left; of work that
+    was cancelled too ``late``, all that it had been given.
     """
     inside: list[tuple[int, Decimal]] = []
     reported = parcel.lines or tuple(
@@ -199,7 +183,8 @@ def _contents(
         for line in lines:
             if told.sku != line.sku or told.channel_line_id not in ("", line.channel_line_id):
                 continue
-            room = Decimal(line.qty - line.qty_shipped) - sent.get(line.id, Decimal(0))
+            given = line.qty if late else line.qty - line.qty_cancelled
+            room = Decimal(given - line.qty_shipped) - sent.get(line.id, Decimal(0))
             take = min(left, room)
             if take > 0:
                 sent[line.id] = sent.get(line.id, Decimal(0)) + take

@@ -17,6 +17,7 @@ COMMANDS = {
     "audit": "audit",
     "mappings": "mappings",
     "replay": "replay",
+    "route": "route",
     "sku": "sku",
     "stock": "stock",
     "promise": "promise",

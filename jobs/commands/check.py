@@ -67,6 +67,9 @@ def _installation(installation: app.App) -> list[Finding]:
         Finding("store", True, f"{store} answers and has this version's tables"),
         Finding("mappings", True, f"{len(hub.definitions)} definitions fit the canonical records"),
     ]
+    rules = hub.routing
+    told = f"{rules.name} ({rules.version()}): {len(rules.rules)} rules, {len(rules.rates)} rates"
+    findings.append(Finding("routing", True, told))
     if not settings.connections:
         remedy = "Add a [connections.NAME]: `crossdock connections` shows what each one needs."
         findings.append(Finding("connections", False, "there are none", remedy))

@@ -87,11 +87,12 @@ def _lines(story: dict[str, Any]) -> Iterator[str]:
 
 def _decisions(story: dict[str, Any]) -> Iterator[str]:
     for decision in story["decisions"]:
-        yield f"Decided {decision['at'][:19]} by {decision['policy']}:"
-        for candidate in decision["candidates"]:
-            why = candidate["dropped_because"]
-            verdict = f"not used: {why}" if why else "ships"
-            yield f"  {candidate['location']} ({candidate['km']} km): {verdict}"
+        by = decision["policy"]
+        if decision["rules"]:
+            by = f"{shown(decision['rules'])} ({decision['rules_version']})"
+        yield f"Decided {decision['at'][:19]} by {by}:"
+        for sentence in decision["said"]:
+            yield f"  {shown(sentence)}"
 
 
 def _work(story: dict[str, Any]) -> Iterator[str]:

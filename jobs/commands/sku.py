@@ -41,8 +41,8 @@ def sku() -> None:
 @as_json
 @settings_option
 def import_(config: Path | None, file: Path, as_json: bool) -> None:
-    """Add or amend SKUs from FILE: CSV in UTF-8 with code, title and, if known, gtin, weight_g
-    and tags (parted by blanks; promise rules may name them).
+    """Add or amend SKUs from FILE: CSV in UTF-8 with code, title and, if known, gtin, weight_g,
+    tags (parted by blanks; promise rules may name them) and hazmat (yes or no).
 
     All of the file is taken, or nothing: every fault is listed with its line.
 

@@ -15,6 +15,7 @@ from state.tables.fulfilment import (
     package,
     package_line,
     routing_decision,
+    routing_rules,
     shipment,
     tracking_event,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "reservation_lot",
     "return_line",
     "routing_decision",
+    "routing_rules",
     "run",
     "sales_order",
     "serial_unit",

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Integer,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -26,6 +27,8 @@ sku = table(
     words("gtin"),
     Column("weight_g", Integer, nullable=False, server_default="0"),
     words("uom", default="EA"),
+    # Only locations that handle hazardous goods may ship it.
+    Column("hazmat", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("active", Boolean(create_constraint=False), nullable=False),
     Column(
         "lot_tracked",

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    false,
+)
 
 from state.tables.base import at, minor, one_of, pk, qty, ref, table
 from state.tables.base import text as words
 from state.types import Json
+
+# Every rule file that a decision was made with, once; the version names the content.
+routing_rules = table(
+    "routing_rules",
+    Column("version", Text, primary_key=True),
+    words("name"),
+    Column("body", Json, nullable=False),
+    at("first_used_at", null=False),
+)
 
 routing_decision = table(
     "routing_decision",
@@ -15,12 +33,18 @@ routing_decision = table(
     at("decided_at", null=False),
     words("policy_version"),
     words("inputs_hash"),
-    # The complete inputs, so that the decision can be recomputed.
+    # The complete inputs, so that with its rules the decision can be recomputed.
     Column("inputs", Json, nullable=False),
-    # One object per location looked at: location, km, dropped_because.
+    # One object per location looked at; its shape is that of policy_version.
     Column("candidates", Json, nullable=False),
-    # One object per share of the plan: location_id, order_line_id, sku_id, qty.
+    # One object per share of the plan; its shape is that of policy_version.
     Column("chosen", Json, nullable=False),
+    # The rest of the decision (rules that spoke, what is left over, cost); null before rule files.
+    Column("trace", Json, nullable=True),
+    # Names a row of routing_rules.
+    words("rules_version"),
+    # The newest row of the stock ledger that the decision could have seen.
+    Column("stock_version", BigInteger, nullable=True),
 )
 
 fulfilment_order = table(
@@ -59,6 +83,10 @@ fulfilment_order = table(
     at("created_at", null=False),
     at("sent_at"),
     at("accepted_at"),
+    # The buyer collects it at the location: no label is bought.
+    Column("pickup", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    # When the location refused, gave up or was too slow: the rest goes to another one.
+    at("given_up_at"),
     Index("ix_fulfilment_order_external", "external_id"),
     Index("ix_fulfilment_order_work", "work_state", "request_state"),
 )

@@ -15,11 +15,14 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    false,
     text,
+    true,
 )
 
 from state.tables.base import at, one_of, pk, qty, ref, table
 from state.tables.base import text as words
+from state.types import Json
 
 location = table(
     "location",
@@ -40,6 +43,17 @@ location = table(
     words("phone"),
     Column("lat", Float, nullable=True),
     Column("lon", Float, nullable=True),
+    # What routing may give it: parcels to send, orders to collect, hazardous goods, how much a day.
+    Column("ships", Boolean(create_constraint=False), nullable=False, server_default=true()),
+    Column("picks_up", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("hazmat", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("daily_orders", Integer, nullable=True),
+    Column("daily_units", Integer, nullable=True),
+    # How long it may take to accept work, and then to ship it; null: as long as it likes.
+    Column("ack_within_s", Integer, nullable=True),
+    Column("ship_within_s", Integer, nullable=True),
+    # Its zone, working days, cut-offs, holidays and handling days; null: always open.
+    Column("calendar", Json, nullable=True),
 )
 
 channel_location = table(

@@ -31,9 +31,10 @@ from mappings.numbers import exponent
 from sync import reconciliation, reconciliation_files
 from sync.reconciliation import Reconciliation
 from sync.reconciliation_columns import AMOUNTS, UNITS, rate_column, tables
-from sync.reconciliation_formats import frame, neutral
+from sync.reconciliation_formats import frame
 from sync.reconciliation_rows import Batch
 from sync.reconciliation_workbook import workbook
+from sync.spreadsheets import neutral
 from tests.conftest import REPOSITORY
 from tests.sync.conftest import Bench, woo_order
 from tests.sync.test_reconciliation import NOVEMBER, canonical_orders, put, take

@@ -1,0 +1,30 @@
+"""Past routing decisions, oldest first, for looking back at many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from state import tables as t
+
+_PAGE = 500
+"""A decision holds all it was made from, some kilobytes: never all of them at once."""
+
+
+def decisions_since(conn: Connection, since: datetime) -> Iterator[Row[Any]]:
+    """Every decision made at or after ``since``, in the order made, with the order's name."""
+    decision = t.routing_decision
+    query = (
+        select(decision, t.sales_order.c.channel_order_name)
+        .join(t.sales_order, t.sales_order.c.id == decision.c.order_id)
+        .where(decision.c.decided_at >= since)
+        .order_by(decision.c.id)
+        .limit(_PAGE)
+    )
+    last = 0
+    while rows := conn.execute(query.where(decision.c.id > last)).all():
+        yield from rows
+        last = rows[-1].id

@@ -1,0 +1,183 @@
+"""One order's open lines to reserved goods and fulfilment orders, by what routing decides."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from state import fulfilment, history, orders, stock
+from state.errors import OutOfStock
+from sync.context import Hub
+from sync.routing import survey, trace
+from sync.routing.decide import decide
+from sync.routing.decision import Decision, Share
+from sync.routing.facts import UNIT, OrderFacts, SiteFacts
+from sync.routing.survey import Allotment
+
+REFERENCE_MAX = 40
+"""The shortest limit among the 3PLs (Amazon MCF's sellerFulfillmentOrderId)."""
+
+RACES_MAX = 3
+"""How often an order is decided anew because others took the goods in between."""
+
+
+def plan_order(
+    conn: Connection, hub: Hub, order_id: int, allotment: Allotment | None = None
+) -> int:
+    """Reserve goods for an order's open lines; returns how many fulfilment orders came of it.
+
+    ``allotment``: what it may take of goods for which several orders compete.
+    """
+    order = orders.get(conn, order_id, lock=True)
+    if not _may_be_planned(order):
+        return 0
+    for _ in range(RACES_MAX):
+        facts, sites, decision = _decided(conn, hub, order, allotment)
+        if not facts.lines:
+            return 0
+        if not decision.shares:
+            _wait(conn, hub, facts, sites, decision)
+            return 0
+        try:
+            with conn.begin_nested():
+                return _commit_plan(conn, hub, order, facts, sites, decision)
+        except OutOfStock:
+            # Somebody took the goods between our look and our hand: look again.
+            continue
+    return 0
+
+
+def would_ship(conn: Connection, hub: Hub, order_id: int) -> bool:
+    """Could any of the order's open lines be planned now? Changes nothing."""
+    order = orders.get(conn, order_id)
+    return _may_be_planned(order) and bool(_decided(conn, hub, order, None)[2].shares)
+
+
+def payment_came(conn: Connection, hub: Hub, order_id: int) -> bool:
+    """Lift the order's payment hold when what its rule asks for has happened."""
+    order = orders.get(conn, order_id, lock=True)
+    _, _, decision = _decided(conn, hub, order, None)
+    if decision.waits is not None and decision.waits[0] == "payment":
+        return False
+    history.release_holds(conn, order_id, ["payment"], "the payment", hub.clock.now())
+    return True
+
+
+def _may_be_planned(order: Row[Any]) -> bool:
+    return bool(order.intake_state == "accepted" and order.channel_status == "ready")
+
+
+def _decided(
+    conn: Connection, hub: Hub, order: Row[Any], allotment: Allotment | None
+) -> tuple[OrderFacts, tuple[SiteFacts, ...], Decision]:
+    channel = hub.link_by_id(order.connection_id).name
+    facts = survey.order_facts(conn, order, channel, hub.routing, hub.clock.now())
+    sites = survey.site_facts(conn, order, facts, allotment)
+    return facts, sites, decide(facts, sites, hub.routing)
+
+
+def _wait(
+    conn: Connection,
+    hub: Hub,
+    facts: OrderFacts,
+    sites: tuple[SiteFacts, ...],
+    decision: Decision,
+) -> None:
+    """Keep why nothing is planned, once for as long as it stays so; hold what waits for people."""
+    now = hub.clock.now()
+    if not trace.says_the_same(fulfilment.last_decision(conn, facts.order_id), decision):
+        trace.keep(conn, facts, sites, hub.routing, decision, now)
+    if decision.waits is None:
+        return
+    kind, reason = decision.waits
+    if kind == "payment":
+        remedy = "nothing to do: it goes on by itself when the channel reports the payment"
+        history.place_hold(conn, facts.order_id, "payment", reason, remedy, now)
+    elif kind == "hold":
+        remedy = "look into it, then 'crossdock release ORDER'"
+        history.place_hold(conn, facts.order_id, "manual", reason, remedy, now)
+
+
+def _commit_plan(
+    conn: Connection,
+    hub: Hub,
+    order: Row[Any],
+    facts: OrderFacts,
+    sites: tuple[SiteFacts, ...],
+    decision: Decision,
+) -> int:
+    now = hub.clock.now()
+    decision_id = trace.keep(conn, facts, sites, hub.routing, decision, now)
+    reserved = _reserve(conn, decision, decision_id, now)
+    codes = {site.location_id: site.code for site in sites}
+    sequence = len(fulfilment.of_order(conn, order.id))
+    for location_id, lines in sorted(reserved.items()):
+        sequence += 1
+        reference = reference_for(hub, order, sequence)
+        fulfilment.add(
+            conn,
+            order_id=order.id,
+            location_id=location_id,
+            decision_id=decision_id,
+            reference=reference,
+            lines=lines,
+            now=now,
+            pickup=decision.policy.settled.pickup is not None,
+        )
+        units = sum((line["qty"] for line in lines), Decimal(0))
+        told = f"{units} units from {codes[location_id]} as {reference}"
+        history.event(conn, order.id, "planned", told, now)
+    return len(reserved)
+
+
+def _reserve(
+    conn: Connection, decision: Decision, decision_id: int, now: datetime
+) -> Mapping[int, list[dict[str, Any]]]:
+    """Reserve share by share in (SKU, location) order, the order every transaction keeps.
+
+    Returns the lines of each location's work.
+    """
+    reserved: dict[int, list[dict[str, Any]]] = {}
+    for share in decision.shares:
+        qty = Decimal(share.quantity) / UNIT
+        reservation_id = stock.reserve(
+            conn,
+            sku_id=share.sku_id,
+            location_id=share.location_id,
+            qty=qty,
+            order_line_id=share.line_id,
+            key=_reservation_key(decision_id, share),
+            now=now,
+        )
+        orders.move_line(conn, share.line_id, qty_allocated=qty)
+        line = {
+            "order_line_id": share.line_id,
+            "sku_id": share.sku_id,
+            "reservation_id": reservation_id,
+            "qty": qty,
+        }
+        reserved.setdefault(share.location_id, []).append(line)
+    return reserved
+
+
+def _reservation_key(decision_id: int, share: Share) -> str:
+    return f"reserve:{decision_id}:{share.line_id}:{share.location_id}"
+
+
+def reference_for(hub: Hub, order: Row[Any], sequence: int) -> str:
+    """Our key for a location's work at the other side.
+
+    Made of the channel's order id and not of ours: after a restore from backup the same work gets
+    the same key again, and the other side recognises it.
+    """
+    name = hub.link_by_id(order.connection_id).name
+    mark = hashlib.sha256(f"{name}/{order.channel_order_id}".encode()).hexdigest()[:8]
+    readable = re.sub(r"[^A-Za-z0-9-]", "-", order.channel_order_id)
+    tail = f"-{mark}-{sequence}"
+    return readable[: REFERENCE_MAX - len(tail)] + tail

@@ -1,0 +1,98 @@
+"""What a decision is made from: an order and the locations that may serve it, as plain values.
+
+Quantities are whole millionths of the SKU's unit, as the store keeps them; times are aware UTC.
+No personal data: the parcel's country and postcode explain a decision, who lives there does not.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import msgspec
+
+from sync.routing.rules import Kind, Paid
+
+UNIT = 1_000_000
+"""Millionths in one unit."""
+
+
+class LineFacts(msgspec.Struct, frozen=True):
+    """What one order line still needs.
+
+    ``weight_g``: of one unit. ``ahead``: what orders that came before still wait for of the SKU,
+    told where goods are on their way.
+    """
+
+    line_id: int
+    line_no: int
+    sku_id: int
+    sku: str
+    quantity: int
+    weight_g: int = 0
+    hazmat: bool = False
+    ahead: int = 0
+    tags: tuple[str, ...] = ()
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """Goods on their way to a location, and the day they are due."""
+
+    sku_id: int
+    quantity: int
+    due_on: date
+
+
+class OrderFacts(msgspec.Struct, frozen=True):
+    """One order to be routed.
+
+    ``value``: the channel's total, minor units of ``currency``. ``due_at``: the channel's promise.
+    ``earlier_orders``: null when no rule asks. ``parked_lines``: lines that wait for a person and
+    are not among ``lines``. ``passed``: rules whose hold a person has lifted.
+    """
+
+    order_id: int
+    decided_at: datetime
+    placed_at: datetime
+    channel: str
+    currency: str
+    value: int
+    country: str
+    postcode: str
+    lines: tuple[LineFacts, ...]
+    sub_channel: str = ""
+    service: str = ""
+    due_at: datetime | None = None
+    b2b: bool = False
+    paid: Paid = "none"
+    earlier_orders: int | None = None
+    parked_lines: int = 0
+    passed: tuple[str, ...] = ()
+
+
+class SiteFacts(msgspec.Struct, frozen=True):
+    """A location that may serve the order.
+
+    ``stock``: what is available by SKU id. ``allotted``: of a SKU for which several orders compete,
+    what this order may take here; SKUs that it does not name are free. ``ready_at``: when a parcel
+    ordered now leaves. ``given_up``: why this location shall not have the order (again).
+    ``orders_today``, ``units_today``: what it was given since midnight in its own zone.
+    """
+
+    location_id: int
+    code: str
+    kind: Kind
+    rank: int
+    km: int
+    precision: str
+    ready_at: datetime
+    stock: dict[int, int]
+    allotted: dict[int, int] = {}
+    incoming: tuple[Incoming, ...] = ()
+    given_up: str = ""
+    ships: bool = True
+    picks_up: bool = False
+    hazmat: bool = False
+    daily_orders: int | None = None
+    daily_units: int | None = None
+    orders_today: int = 0
+    units_today: int = 0

@@ -1,0 +1,165 @@
+"""What one location can do for an order: why it cannot serve it, or what its parcel costs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from sync.routing.decision import Verdict
+from sync.routing.facts import UNIT, LineFacts, OrderFacts, SiteFacts
+from sync.routing.policy import Policy, any_alike, rate_of
+from sync.routing.problem import Site
+from sync.routing.rules import LATE_DAYS_MAX, Rate, Rules
+
+_DAY = timedelta(days=1)
+
+
+def judged(
+    order: OrderFacts, site: SiteFacts, rules: Rules, policy: Policy
+) -> tuple[Verdict, Site | None]:
+    """A location's verdict and, unless it is dropped, what its parcels cost."""
+    collects = policy.settled.pickup is not None
+    rate = Rate(parcel=0) if collects else rate_of(rules, order, site.code)
+    stock = {line.sku_id: _offered(line, site) for line in order.lines}
+    verdict = Verdict(site.location_id, site.code, site.km, site.precision, site.ready_at)
+    why = _dropped(order, site, policy, stock)
+    if not why and rate is None:
+        why = f"there is no rate from here to {order.country or 'an unknown country'}"
+    if why or rate is None:
+        return msgspec.structs.replace(verdict, dropped=why), None
+    arrives = site.ready_at + _DAY * rate.days
+    terms = {
+        "parcel": rate.parcel,
+        "distance": 0 if collects else site.km * rules.objective.per_100_km // 100,
+        "lateness": _days_late(policy, arrives) * rules.objective.per_day_late,
+        "imbalance": rules.objective.imbalance * _used_percent(site) // 100,
+        "surcharge": _surcharge(policy, site.code),
+    }
+    terms = {name: amount for name, amount in terms.items() if amount}
+    weights = tuple(_weight_cost(rate, line) for line in order.lines)
+    lacks = _lacks(order, site, stock)
+    verdict = msgspec.structs.replace(
+        verdict,
+        terms=terms,
+        lacks=lacks,
+        alone=None if lacks else sum(terms.values()) + sum(weights),
+        arrives_at=arrives,
+    )
+    costs = (sum(terms.values()), weights)
+    return verdict, Site(site.location_id, site.code, *costs, stock)
+
+
+def barred(site: SiteFacts, policy: Policy) -> str:
+    """Why a location may not have the order whatever is in stock there; empty when it may."""
+    settled, by = policy.settled, policy.by
+    if site.given_up:
+        return site.given_up
+    if settled.pickup is not None and site.code != settled.pickup:
+        return f"the buyer collects at {settled.pickup}"
+    if settled.pickup is not None and not site.picks_up:
+        return "buyers cannot collect here"
+    if settled.pickup is None and not site.ships:
+        return "does not ship"
+    if settled.locations is not None and not any_alike((site.code,), settled.locations):
+        return f"not among the locations of rule {by['locations']}"
+    if settled.avoid is not None and any_alike((site.code,), settled.avoid):
+        return f"avoided by rule {by['avoid']}"
+    if settled.kinds is not None and site.kind not in settled.kinds:
+        return f"is a {site.kind}, which rule {by['kinds']} does not allow"
+    return ""
+
+
+def _dropped(order: OrderFacts, site: SiteFacts, policy: Policy, stock: dict[int, int]) -> str:
+    """Why a location cannot serve the order at all; empty when it can."""
+    why = barred(site, policy) or _full(order, site)
+    return why or ("" if any(stock.values()) else _has_none(order, site))
+
+
+def _full(order: OrderFacts, site: SiteFacts) -> str:
+    if site.daily_orders is not None and site.orders_today >= site.daily_orders:
+        return f"full today: {site.orders_today} of {site.daily_orders} orders"
+    if site.daily_units is None:
+        return ""
+    units = sum(line.quantity for line in order.lines)
+    # An order larger than a whole day is taken by a day that is still empty, or it never would be.
+    if site.units_today and site.units_today + units > site.daily_units * UNIT:
+        return (
+            f"full today: {counted(site.units_today)} of {site.daily_units} units, "
+            f"and the order has {counted(units)}"
+        )
+    return ""
+
+
+def _has_none(order: OrderFacts, site: SiteFacts) -> str:
+    if any(line.hazmat and not site.hazmat for line in order.lines) and any(
+        site.stock.get(line.sku_id, 0) > 0 for line in order.lines
+    ):
+        return "does not handle hazardous goods"
+    if any(site.stock.get(line.sku_id, 0) > 0 for line in order.lines):
+        return "what it has is kept for orders that come first"
+    return "has none of the goods"
+
+
+def _offered(line: LineFacts, site: SiteFacts) -> int:
+    if line.hazmat and not site.hazmat:
+        return 0
+    there = max(0, site.stock.get(line.sku_id, 0))
+    return min(there, site.allotted.get(line.sku_id, there))
+
+
+def _lacks(order: OrderFacts, site: SiteFacts, stock: dict[int, int]) -> tuple[str, ...]:
+    """In words, every SKU of which it cannot send all; two lines of one SKU share what is there."""
+    told = []
+    for sku_id in dict.fromkeys(line.sku_id for line in order.lines):
+        lines = [line for line in order.lines if line.sku_id == sku_id]
+        wanted, there = sum(line.quantity for line in lines), stock[sku_id]
+        if there >= wanted:
+            continue
+        if lines[0].hazmat and not site.hazmat:
+            told.append(f"may not handle {lines[0].sku}, which is hazardous")
+        elif there == 0:
+            told.append(f"has no {lines[0].sku}{_kept(site, sku_id)}")
+        else:
+            told.append(
+                f"has {counted(there)} of {counted(wanted)} {lines[0].sku}{_kept(site, sku_id)}"
+            )
+    return tuple(told)
+
+
+def _kept(site: SiteFacts, sku_id: int) -> str:
+    kept = site.allotted.get(sku_id, site.stock.get(sku_id, 0)) < site.stock.get(sku_id, 0)
+    return " for this order (it is scarce)" if kept else ""
+
+
+def _days_late(policy: Policy, arrives_at: datetime) -> int:
+    """Begun days between the promise and the arrival, as many as count."""
+    if policy.due_at is None:
+        return 0
+    return min(LATE_DAYS_MAX, max(0, -((policy.due_at - arrives_at) // _DAY)))
+
+
+def _used_percent(site: SiteFacts) -> int:
+    used = 0
+    if site.daily_orders:
+        used = site.orders_today * 100 // site.daily_orders
+    if site.daily_units:
+        used = max(used, site.units_today * 100 // (site.daily_units * UNIT))
+    return min(100, used)
+
+
+def _surcharge(policy: Policy, code: str) -> int:
+    given = policy.settled.surcharge or {}
+    return next((cost for name, cost in given.items() if any_alike((code,), (name,))), 0)
+
+
+def _weight_cost(rate: Rate, line: LineFacts) -> int:
+    """By the kilogram, rounded half up to a minor unit."""
+    gram_units = line.quantity * line.weight_g * rate.per_kg
+    return (gram_units + UNIT * 500) // (UNIT * 1000)
+
+
+def counted(quantity: int) -> str:
+    """Millionths as people write them: ``2``, ``1.5``."""
+    whole, rest = divmod(quantity, UNIT)
+    return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)

@@ -1,0 +1,218 @@
+"""Reads from the store what a decision is made from: an order, and the locations as they are now.
+
+Everything that depends on a clock, a map or a calendar is settled here, so that ``decide`` has
+only values in its hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from state import catalogue, fulfilment, history, orders, stock
+from sync.routing.distance import Place, between
+from sync.routing.facts import UNIT, Incoming, LineFacts, OrderFacts, SiteFacts
+from sync.routing.hours import Hours, hours_of, midnight, opening
+from sync.routing.policy import hold_reason
+from sync.routing.rules import Paid, Rules
+
+Allotment = Mapping[tuple[int, int], int]
+"""What one order may take of goods that are scarce: (location id, SKU id) -> millionths."""
+
+
+def order_facts(
+    conn: Connection, order: Row[Any], channel: str, rules: Rules, now: datetime
+) -> OrderFacts:
+    """The order as a decision sees it; without ``lines`` it needs nothing any more."""
+    ship_to, bill_to = (orders.address(conn, i) for i in (order.ship_to_id, order.bill_to_id))
+    buyer = bill_to or ship_to
+    lines = orders.lines(conn, [order.id]).get(order.id, [])
+    lifted = history.lifted_reasons(conn, order.id, "manual")
+    return OrderFacts(
+        order_id=order.id,
+        decided_at=now,
+        placed_at=order.placed_at,
+        channel=channel,
+        currency=order.currency,
+        value=order.grand_total,
+        country=ship_to.country if ship_to else "",
+        postcode=ship_to.postcode if ship_to else "",
+        lines=_lines(conn, order, lines),
+        parked_lines=sum(line.park_reason is not None for line in lines),
+        sub_channel=order.sub_channel,
+        service=order.service_name,
+        due_at=order.deliver_by_at,
+        b2b=any(address is not None and bool(address.company) for address in (bill_to, ship_to)),
+        paid=_paid(conn, order),
+        earlier_orders=(
+            orders.earlier_of(conn, buyer.email, order.placed_at)
+            if rules.asks_history and buyer is not None and buyer.email
+            else None
+        ),
+        passed=tuple(
+            rule.name
+            for rule in rules.rules
+            if rule.then.hold is not None and hold_reason(rule) in lifted
+        ),
+    )
+
+
+def site_facts(
+    conn: Connection, order: Row[Any], facts: OrderFacts, allotment: Allotment | None = None
+) -> tuple[SiteFacts, ...]:
+    """Every location that may serve the order's channel."""
+    places = fulfilment.locations_of_channel(conn, order.connection_id)
+    ship_to = orders.address(conn, order.ship_to_id)
+    goal = Place(facts.country, facts.postcode, ship_to.city if ship_to else "")
+    held = available(conn, [line.sku_id for line in facts.lines])
+    # A location without a calendar is always open.
+    hours = {place.id: hours_of(place.calendar) for place in places if place.calendar is not None}
+    given = fulfilment.given_since(
+        conn,
+        {
+            place.id: midnight(hours.get(place.id), facts.decided_at)
+            for place in places
+            if place.daily_orders is not None or place.daily_units is not None
+        },
+    )
+    reasons = _given_up(conn, facts.order_id)
+    coming = _coming(conn, [line.sku_id for line in facts.lines])
+    return tuple(
+        _site(
+            place,
+            facts,
+            goal,
+            hours.get(place.id),
+            stock=held.get(place.id, {}),
+            allotted=_allotted(place.id, allotment),
+            given=given.get(place.id, (0, Decimal(0))),
+            incoming=coming.get(place.id, ()),
+            given_up=reasons.get(place.id, ""),
+        )
+        for place in places
+    )
+
+
+def available(conn: Connection, sku_ids: Iterable[int]) -> dict[int, dict[int, int]]:
+    """Millionths that can be reserved, where there are any: location id -> SKU id -> quantity."""
+    found: dict[int, dict[int, int]] = {}
+    for level in stock.levels(conn, sku_ids):
+        if level.available > 0:
+            found.setdefault(level.location_id, {})[level.sku_id] = int(level.available * UNIT)
+    return found
+
+
+def needs(lines: Iterable[Row[Any]]) -> dict[int, int]:
+    """Millionths that order lines still need, by SKU id."""
+    found: dict[int, int] = {}
+    for line, qty in _needed(lines):
+        found[line.sku_id] = found.get(line.sku_id, 0) + int(qty * UNIT)
+    return found
+
+
+def _lines(conn: Connection, order: Row[Any], lines: Iterable[Row[Any]]) -> tuple[LineFacts, ...]:
+    needed = _needed(lines)
+    skus = catalogue.by_ids(conn, [line.sku_id for line, _ in needed])
+    tags = catalogue.tags_of(conn, skus)
+    # Who came before is asked only of goods that are on their way: it is needed for their date.
+    due = {one.sku_id for one in fulfilment.due(conn, skus)}
+    ahead = orders.waited_for_before(conn, order, due) if due else {}
+    return tuple(
+        LineFacts(
+            line_id=line.id,
+            line_no=line.line_no,
+            sku_id=line.sku_id,
+            sku=skus[line.sku_id].code,
+            quantity=int(qty * UNIT),
+            weight_g=skus[line.sku_id].weight_g,
+            hazmat=bool(skus[line.sku_id].hazmat),
+            ahead=int(ahead.get(line.sku_id, 0) * UNIT),
+            tags=tags.get(line.sku_id, ()),
+        )
+        for line, qty in needed
+    )
+
+
+def _needed(lines: Iterable[Row[Any]]) -> list[tuple[Row[Any], Decimal]]:
+    """The lines that can be planned, with what of them is neither cancelled nor in hand."""
+    found = []
+    for line in lines:
+        in_hand = line.qty_allocated + line.qty_released + line.qty_shipped
+        qty = Decimal(line.qty_ordered - line.qty_cancelled - in_hand)
+        fit = line.park_reason is None and line.sku_id is not None and line.requires_shipping
+        if fit and qty > 0:
+            found.append((line, qty))
+    return found
+
+
+def _paid(conn: Connection, order: Row[Any]) -> Paid:
+    payments = orders.payments(conn, order.id)
+    captured = sum(payment.amount_captured for payment in payments)
+    states = {payment.state for payment in payments}
+    # Some channels tell that it was captured, and not how much.
+    if captured >= order.grand_total or (captured == 0 and "captured" in states):
+        return "captured"
+    return "authorised" if states & {"authorised", "captured"} else "none"
+
+
+def _coming(conn: Connection, sku_ids: Iterable[int]) -> dict[int, tuple[Incoming, ...]]:
+    """What is on its way, by the location that it goes to."""
+    found: dict[int, tuple[Incoming, ...]] = {}
+    for one in fulfilment.due(conn, sku_ids):
+        coming = Incoming(one.sku_id, int(one.qty * UNIT), one.due_on)
+        found[one.to_location_id] = (*found.get(one.to_location_id, ()), coming)
+    return found
+
+
+def _given_up(conn: Connection, order_id: int) -> dict[int, str]:
+    """Why a location shall not have the order again; a person's release gives all a new chance."""
+    lifted_at = history.last_lifted(conn, order_id, "manual")
+    return {
+        row.location_id: f"gave the order up: {row.refused_reason}"
+        for row in fulfilment.given_up(conn, order_id)
+        if lifted_at is None or row.given_up_at > lifted_at
+    }
+
+
+def _allotted(location_id: int, allotment: Allotment | None) -> dict[int, int]:
+    here = (allotment or {}).items()
+    return {sku_id: qty for (place, sku_id), qty in here if place == location_id}
+
+
+def _site(
+    place: Row[Any],
+    facts: OrderFacts,
+    goal: Place,
+    hours: Hours | None,
+    *,
+    stock: dict[int, int],
+    allotted: dict[int, int],
+    given: tuple[int, Decimal],
+    incoming: tuple[Incoming, ...],
+    given_up: str,
+) -> SiteFacts:
+    far = between(Place(place.country, place.postcode, place.city), goal)
+    return SiteFacts(
+        location_id=place.id,
+        code=place.code,
+        kind=place.kind,
+        rank=place.rank,
+        km=round(far.km),
+        precision=far.precision,
+        ready_at=opening(hours).ready_at(facts.decided_at) if hours else facts.decided_at,
+        stock=stock,
+        allotted=allotted,
+        incoming=incoming,
+        given_up=given_up,
+        ships=bool(place.ships),
+        picks_up=bool(place.picks_up),
+        hazmat=bool(place.hazmat),
+        daily_orders=place.daily_orders,
+        daily_units=place.daily_units,
+        orders_today=given[0],
+        units_today=int(given[1] * UNIT),
+    )
