@@ -74,8 +74,8 @@ bench: $(DEV) $(PEERS)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 lock:
-	$(LOCK) --extra finance --extra sandbox pyproject.toml requirements/build.in -o requirements/demo.lock
 	$(LOCK) --all-extras pyproject.toml requirements/build.in -o requirements/dev.lock
+	$(LOCK) --extra finance --extra sandbox -c requirements/dev.lock pyproject.toml requirements/build.in -o requirements/demo.lock
 	$(LOCK) requirements/tap-build.in -o requirements/tap-build.lock
 	$(LOCK) requirements/tap.in -o requirements/tap.lock
 	$(LOCK) requirements/peers.in -o requirements/peers.lock

@@ -40,7 +40,7 @@ def decide(order: OrderFacts, sites: Sequence[SiteFacts], rules: Rules) -> Decis
     Whatever order ``sites`` come in, the decision is the same to the byte.
     """
     prepared = prepare(order, sites, rules)
-    if prepared.waits is not None or not order.lines:
+    if prepared.waits is not None:
         return Decision(rules.currency, prepared.policy, prepared.verdicts, waits=prepared.waits)
     return _decision(order, rules, prepared, exact.solve(prepared.task))
 

@@ -31,6 +31,8 @@ def solve(task: Task) -> Assignment:
     Among equals: fewer parcels first, then the site whose code comes first. A part of a line costs
     its share, rounded up, of the line's cost where it ships and of ``unfilled_cost`` where not.
     """
+    if not task.lines:
+        return _nothing(task)
     if task.ship_complete:
         found = _dealt(task, task.lines, complete=True)
         if None not in found.sites:

@@ -162,6 +162,12 @@ def test_ship_complete_ships_nothing_when_something_is_missing() -> None:
     assert exact.solve(task).sites == (None, None)
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_order_without_lines_costs_nothing(complete: bool) -> None:
+    task = Task(1, (), (), 300, 1000, 3, complete)
+    assert exact.solve(task) == Assignment((), (), 0)
+
+
 def test_among_equals_one_parcel_and_the_first_code() -> None:
     sites = [a_site(n, 100, (0, 0), {7: 1, 8: 1}) for n in (3, 2)]
     assert exact.solve(a_task([(7, 1), (8, 1)], sites)).sites == (2, 2)
