@@ -8,8 +8,8 @@ from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, insert, select, text
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from state.batches import insert_of
 
 
 def take_ids(conn: Connection, table: Table, n: int) -> list[int]:
@@ -70,7 +70,6 @@ def insert_one(conn: Connection, table: Table, **values: Any) -> int:
 
 def insert_unless_known(conn: Connection, table: Table, **values: Any) -> int | None:
     """Insert one row; returns its id, or null when a unique constraint knows it already."""
-    make = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
-    statement = make(table).values(values).on_conflict_do_nothing().returning(table.c.id)
-    found = conn.scalar(statement)
+    statement = insert_of(conn.dialect)(table).values(values).on_conflict_do_nothing()
+    found = conn.scalar(statement.returning(table.c.id))
     return None if found is None else int(found)

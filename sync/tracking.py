@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, Row, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from connectors.base import Tracks
 from mappings import canonical as c
 from state import fulfilment
 from state import tables as t
+from state.batches import insert_rows
 from sync.context import Hub, Run
 
 STATE_OF = {
@@ -43,15 +42,14 @@ def track(hub: Hub, run: Run) -> None:
 
 
 def _take(conn: Connection, shipment: Row[Any], event: c.TrackingEvent) -> int:
-    insert = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
-    statement = insert(t.tracking_event).values(
-        package_id=shipment.package_id,
-        code=event.code,
-        carrier_code=event.carrier_code,
-        occurred_at=event.occurred_at,
-        place=event.place,
-    )
-    return conn.execute(statement.on_conflict_do_nothing()).rowcount
+    row = {
+        "package_id": shipment.package_id,
+        "code": event.code,
+        "carrier_code": event.carrier_code,
+        "occurred_at": event.occurred_at,
+        "place": event.place,
+    }
+    return insert_rows(conn, t.tracking_event, [row], unless_known=True)
 
 
 def _advance(conn: Connection, shipment: Row[Any], events: Any) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, type_coerce
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from state import tables as t
-from state.batches import among, insert_rows
+from state.batches import among, insert_of, insert_rows
 from state.types import Quantity
 
 level = t.inventory_level
@@ -30,7 +28,7 @@ def mark_dirty(conn: Connection, sku_ids: Iterable[int]) -> None:
     insert_rows(conn, t.dirty_sku, [{"sku_id": sku_id} for sku_id in ids], unless_known=True)
     part = t.bundle_component.c
     bundles = select(part.bundle_sku_id).distinct().where(among(part.component_sku_id, ids))
-    insert = sqlite_insert if conn.dialect.name == "sqlite" else pg_insert
+    insert = insert_of(conn.dialect)
     conn.execute(insert(t.dirty_sku).from_select(["sku_id"], bundles).on_conflict_do_nothing())
 
 

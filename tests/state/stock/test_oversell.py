@@ -14,7 +14,7 @@ from state import stock
 from state import tables as t
 from state.errors import KeyReused, OutOfStock
 from state.store import Store
-from tests.state.stock.conftest import Shelves
+from tests.state.stock.conftest import Shelves, want_goods
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -29,24 +29,7 @@ def prepare(store: Store, on_hand: int, authority: str = "hub") -> None:
                 id=1, code="berlin", kind="warehouse", authority=authority, active=True
             )
         )
-        conn.execute(
-            insert(t.inbox).values(
-                id=1, connection_id=1, sha256=b"", body=b"", received_at=NOW, state="mapped"
-            )
-        )
-        conn.execute(
-            insert(t.sales_order).values(
-                id=1, connection_id=1, channel_order_id="1", channel_status="ready",
-                intake_state="accepted", placed_at=NOW, business_date=NOW.date(),
-                channel_updated_at=NOW, recorded_at=NOW, prices_include_tax=False, raw_id=1,
-            )
-        )  # fmt: skip
-        conn.execute(
-            insert(t.order_line).values(
-                id=1, order_id=1, line_no=1, channel_line_id="1", requires_shipping=True,
-                qty_ordered=Decimal(1000),
-            )
-        )  # fmt: skip
+        want_goods(conn)
         count(conn, on_hand, "opening", authority)
 
 
