@@ -7,7 +7,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
 from state import tables as t
 from state.batches import among, insert_rows
@@ -223,14 +234,26 @@ def lines_of(conn: Connection, ffo_ids: Iterable[int]) -> dict[int, list[Row[Any
 
 
 def due_for_release(conn: Connection, before: datetime) -> list[Row[Any]]:
-    """Planned work created at or before ``before`` whose order is free of holds."""
-    held = select(t.hold.c.id).where(
-        t.hold.c.order_id == ffo.c.order_id, t.hold.c.released_at.is_(None)
-    )
-    query = select(ffo).where(
-        ffo.c.work_state == "planned", ffo.c.created_at <= before, ~held.exists()
-    )
+    """Planned work created at or before ``before`` whose order may ship and is free of holds."""
+    query = select(ffo).where(ffo.c.work_state == "planned", ffo.c.created_at <= before, _free())
     return list(conn.execute(query.order_by(ffo.c.id)))
+
+
+def may_be_released(conn: Connection, ffo_id: int) -> bool:
+    """Is it planned still, and does its order still let it go?"""
+    query = select(ffo.c.id).where(ffo.c.id == ffo_id, ffo.c.work_state == "planned", _free())
+    return conn.scalar(query) is not None
+
+
+def _free() -> ColumnElement[bool]:
+    order, hold = t.sales_order.c, t.hold.c
+    ready = select(order.id).where(
+        order.id == ffo.c.order_id,
+        order.intake_state == "accepted",
+        order.channel_status == "ready",
+    )
+    held = select(hold.id).where(hold.order_id == ffo.c.order_id, hold.released_at.is_(None))
+    return and_(ready.exists(), ~held.exists())
 
 
 def set_ffo(conn: Connection, ffo_id: int, **values: Any) -> None:

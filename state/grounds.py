@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from state import tables as t
-from state.batches import among, insert_of, insert_rows
+from state.batches import among, insert_rows
+from state.stock.levels import mark_dirty_among
 
 _listing = t.channel_listing
 
@@ -109,8 +110,7 @@ def mark_dirty_within(conn: Connection, connection_id: int, scope: Mapping[str, 
             *_within(scope),
         )
     )
-    statement = insert_of(conn.dialect)(t.dirty_sku).from_select(["sku_id"], query)
-    conn.execute(statement.on_conflict_do_nothing())
+    mark_dirty_among(conn, query)
 
 
 def _within(scope: Mapping[str, str]) -> list[ColumnElement[bool]]:

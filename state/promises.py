@@ -20,8 +20,9 @@ from sqlalchemy import (
 )
 
 from state import tables as t
-from state.batches import among, insert_of, insert_rows
+from state.batches import among, insert_of
 from state.intents import OPEN
+from state.stock import mark_dirty
 
 _listing, _promise = t.channel_listing, t.channel_availability
 
@@ -158,18 +159,13 @@ def retry_refused(conn: Connection, connection_id: int, now: datetime) -> int:
         .join(_promise, _promise.c.listing_id == _listing.c.id)
         .where(_listing.c.connection_id == connection_id, _needs_a_person())
     )
-    sku_ids = list(conn.scalars(query))
+    sku_ids = list(conn.scalars(query.where(_listing.c.sku_id.is_not(None))))
     given_up = _promise.c.listing_id.in_(
         select(_listing.c.id).where(_listing.c.connection_id == connection_id)
     )
     values = {"astray_since": now, "writes_lost": 0}
     conn.execute(update(_promise).where(given_up, _needs_a_person()).values(values))
-    insert_rows(
-        conn,
-        t.dirty_sku,
-        [{"sku_id": sku_id} for sku_id in sorted(set(sku_ids))],
-        unless_known=True,
-    )
+    mark_dirty(conn, sku_ids)
     return len(sku_ids)
 
 

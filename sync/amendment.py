@@ -41,6 +41,9 @@ def amend(
     rows.order["edit_version"] = old.edit_version + 1
     if _goes_elsewhere(conn, old, rows):
         cancellation.stop_unreleased(conn, old.id, "the channel changed the address", now)
+    elif order.status in ("pending", "fulfilled"):
+        why = f"the channel says that it is {order.status}"
+        cancellation.stop_unreleased(conn, old.id, why, now)
     wake = _amend_lines(conn, old.id, rows.lines, order, now)
     orders.replace(conn, old, rows)
     history.event(

@@ -126,9 +126,12 @@ def left_at(told: datetime | None, now: datetime) -> datetime | None:
     """The latest moment that a shipping time can mean; null where it says nothing.
 
     Rounded down, as people and files write them, it would seem to be before a count that it is
-    not in. A full hour may stand for a whole day.
+    not in. A full hour may stand for a whole day; so may a quarter of one, in the zones whose
+    midnight is not at a full hour in UTC.
     """
-    if told is None or told > now + AHEAD or told.minute == told.second == told.microsecond == 0:
+    if told is None or told > now + AHEAD:
+        return None
+    if told.minute % 15 == told.second == told.microsecond == 0:
         return None
     if told.second == told.microsecond == 0:
         return told + timedelta(minutes=1)

@@ -68,7 +68,10 @@ def _unknown(conn: Connection, hub: Hub, link: Link, row: Row[Any], why: str) ->
 
 
 def _later(now: datetime, row: Row[Any], retry_after: float | None) -> datetime:
-    wait = retry_after if retry_after is not None else min(BACKOFF_MAX_S, 2.0**row.attempts)
+    # A vendor that says 0 would be asked without end within one run.
+    wait = (
+        max(1.0, retry_after) if retry_after is not None else min(BACKOFF_MAX_S, 2.0**row.attempts)
+    )
     return now + timedelta(seconds=wait)
 
 

@@ -34,7 +34,8 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
     """Turn one planned fulfilment order into an intent; returns the stream that sends it."""
     now = hub.clock.now()
     ffo = fulfilment.get(conn, ffo_id)
-    if ffo.work_state != "planned":
+    orders.get(conn, ffo.order_id, lock=True)
+    if not fulfilment.may_be_released(conn, ffo_id):
         return []
     location = fulfilment.location(conn, ffo.location_id)
     if location.connection_id is None:

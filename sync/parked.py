@@ -238,9 +238,17 @@ def _again(
         item = reading.received
         inbox.amend_problems(conn, row.id, item.problems, item.mapping_version)
         return False
-    inbox.settle(conn, [row.id], "mapped")
     reading.raw_id = row.id
-    wake |= take(conn, hub, link, reading)
+    try:
+        with conn.begin_nested():
+            inbox.settle(conn, [row.id], "mapped")
+            wake |= take(conn, hub, link, reading)
+    except shipping.UNBOOKABLE as error:
+        if topic != shipping.TOPIC:
+            raise
+        version = reading.received.mapping_version
+        inbox.amend_problems(conn, row.id, shipping.unbookable(error), version)
+        return False
     return True
 
 

@@ -8,15 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import IntegrityError
 
 from connectors.base import PullsShipments
+from mappings import MappingError
 from mappings import canonical as c
+from mappings.problems import Problem
 from state import fulfilment, history, inbox, orders, stock
 from state import tables as t
+from state.errors import Misplaced
 from state.ids import take_ids
 from sync import cancellation, counts, notices, rerouting
 from sync.context import Hub, Run
-from sync.reading import Reading, read, report
+from sync.reading import Reading, described, read, report
 
 TOPIC = "shipments"
 
@@ -60,14 +64,41 @@ def _take_page(
             reading.received.state = "ignored"
             run.count("not_ours")
         else:
-            run.count(reading.record.state)
-            wake |= record(conn, hub, reading.record, now)
+            wake |= _recorded(conn, hub, run, reading, now)
     inbox.add(conn, connection_id, TOPIC, fresh, now)
-    mapped = [r.received.external_id for r in readings if r.record is not None]
+    mapped = [r.received.external_id for r in readings if r.received.state != "parked"]
     inbox.supersede_parked(conn, connection_id, TOPIC, mapped)
     run.count("read", len(readings))
     run.count("unchanged", len(readings) - len(fresh))
     return wake
+
+
+def _recorded(conn: Connection, hub: Hub, run: Run, reading: Reading, now: datetime) -> set[str]:
+    """Apply one report; one that the books cannot take is parked, and the others go on."""
+    try:
+        with conn.begin_nested():
+            wake = record(conn, hub, reading.record, now)
+    except UNBOOKABLE as error:
+        reading.received.state = "parked"
+        reading.received.problems = unbookable(error)
+        run.count("parked")
+        return set()
+    run.count(reading.record.state)
+    return wake
+
+
+UNBOOKABLE = (IntegrityError, Misplaced)
+"""Goods have left that, by our books, others hold, or nobody has."""
+
+
+def unbookable(error: Exception) -> list[dict[str, str]]:
+    """Why a report is parked, as the inbox keeps it."""
+    said = str(error.orig if isinstance(error, IntegrityError) else error).strip()
+    message = (
+        f"what it says has left cannot be booked ({said}): count the goods there or settle the "
+        "orders that hold them, then 'crossdock retry'"
+    )
+    return described(MappingError("shipments", [Problem("", "", "", message, "")]))
 
 
 def record(

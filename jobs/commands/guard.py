@@ -38,8 +38,9 @@ def guard() -> None:
 def list_(config: Path | None, every: bool, as_json: bool) -> None:
     """List the runs that are held, and the command that lets each one pass.
 
-    A held run has written and sent nothing. It is tried again by itself, and goes on when the
-    difference is gone (the feed is back) or approved. An approval is for that difference only.
+    A held run has written and sent nothing of its difference. It is tried again by itself, and goes
+    on when the difference is gone (the feed is back) or approved. An approval is for that
+    difference only.
 
     \b
     Examples:

@@ -117,6 +117,9 @@ def rebuild(conn: Connection, now: datetime, actor: str) -> list[Difference]:
     ledger. Each repair is an audit row. Raises IntegrityError where a location of ours would have
     less than is reserved: goods must be counted, or orders cancelled, before.
     """
+    if conn.dialect.name == "postgresql":
+        # What is compared must not move before it is written; SQLite has one writer.
+        conn.execute(text(_HOLD_STILL))
     found = differences(conn)
     for one in found:
         if one.against != "ledger":
@@ -141,6 +144,12 @@ def rebuild(conn: Connection, now: datetime, actor: str) -> list[Difference]:
         )
     mark_dirty(conn, [one.sku_id for one in found])
     return found
+
+
+_HOLD_STILL = (
+    "LOCK TABLE inventory_level, inventory_ledger, reservation, reservation_lot, consignment, "
+    "lot_level IN SHARE ROW EXCLUSIVE MODE"
+)
 
 
 def _sum(

@@ -9,7 +9,7 @@ of those the more careful value counts, so that the order in the file means noth
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -159,8 +159,9 @@ class RuleSet:
         return any(rule.in_flight_risk for rule in self.rules)
 
     @cached_property
-    def _digests(self) -> Mapping[str, Rule]:
-        return {rule.digest: rule for rule in self.rules}
+    def _digests(self) -> Sequence[tuple[str, Rule]]:
+        """Rules that differ in their dates only have the same one."""
+        return [(rule.digest, rule) for rule in self.rules]
 
     def for_listing(
         self, channel: str, sku: str, tags: Collection[str], groups: Collection[str], today: date
@@ -185,9 +186,7 @@ class RuleSet:
     def in_force(self, channel: str, today: date) -> dict[str, dict[str, str]]:
         """The rules that hold on a channel today: digest -> scope."""
         return {
-            digest: rule.scope
-            for digest, rule in self._digests.items()
-            if rule.in_force(channel, today)
+            digest: rule.scope for digest, rule in self._digests if rule.in_force(channel, today)
         }
 
 

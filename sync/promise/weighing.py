@@ -82,7 +82,7 @@ class Weighing:
             for place, row in self._levels.get(listing.sku_id, {}).items()
             if place in serving
         ]
-        if not levels:
+        if not levels and listing.computed_qty is None:
             return Weighed(link, listing, effective, None)
         return Weighed(link, listing, effective, promised(self._terms(listing, effective, levels)))
 

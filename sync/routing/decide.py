@@ -70,7 +70,9 @@ def prepare(order: OrderFacts, sites: Sequence[SiteFacts], rules: Rules) -> Prep
         lines=tuple(Line(line.line_id, line.sku_id, line.quantity) for line in order.lines),
         sites=tuple(eligible),
         split_cost=rules.objective.split,
-        unfilled_cost=rules.objective.unfilled,
+        # Weight is no reason to leave goods where they are.
+        unfilled_cost=rules.objective.unfilled
+        + max((cost for site in eligible for cost in site.line_costs), default=0),
         max_parcels=1 if alone else settled.max_parcels or max(1, len(eligible)),
         ship_complete=bool(settled.ship_complete),
     )

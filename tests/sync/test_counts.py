@@ -89,12 +89,21 @@ def test_a_count_without_a_time_is_taken_for_as_old_as_it_can_be(outside: Bench)
     [
         (None, None),
         (NOON, None),
+        (NOON.replace(minute=30), None),
         (NOON.replace(minute=5), NOON.replace(minute=6)),
         (NOON.replace(second=5), NOON.replace(second=6)),
         (NOON.replace(microsecond=5), NOON.replace(microsecond=5)),
         (NOON + timedelta(days=2, seconds=1), None),
     ],
-    ids=["untold", "a full hour or day", "to the minute", "to the second", "exact", "from ahead"],
+    ids=[
+        "untold",
+        "a full hour or day",
+        "midnight in India",
+        "to the minute",
+        "to the second",
+        "exact",
+        "from ahead",
+    ],
 )
 def test_a_shipping_time_is_taken_for_as_late_as_it_can_be(told: Any, means: Any) -> None:
     assert counts.left_at(told, NOON) == means

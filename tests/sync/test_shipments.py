@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from state import inbox
 from state import tables as t
-from sync import allocation, drain, intake, invariants, shipping
+from sync import allocation, drain, intake, invariants, parked, shipping
 from tests.sync.conftest import Bench, woo_order
 
 
@@ -78,3 +79,34 @@ def test_a_report_that_cannot_be_read_is_parked_and_the_rest_goes_on(bench: Benc
     counts = bench.run(shipping.pull_shipments, "bob").counts
     assert (counts["parked"], counts["shipped"]) == (1, 1)
     assert sorted(states(bench)) == ["mapped", "parked"]
+
+
+def test_a_report_that_cannot_be_booked_is_parked_and_the_others_go_on(bench: Bench) -> None:
+    """The location ships what was cancelled, and what it took is reserved for somebody else."""
+    bench.put("B", "jersey", 3)
+    bench.shop.pages = [[woo_order(1, {"B": 2})]]
+    bench.run(intake.pull_orders, "shop")
+    bench.run(allocation.allocate)
+    bench.run(drain.push, "bob")
+    (first,) = bench.warehouse.taken
+    gone = woo_order(1, {"B": 2}, status="cancelled", date_modified_gmt="2026-11-02T07:30:00")
+    bench.shop.pages.append([gone, woo_order(2, {"B": 3})])
+    bench.run(intake.pull_orders, "shop", cursor={"n": 1})
+    for _ in range(2):
+        bench.run(drain.push, "bob")
+        bench.run(allocation.allocate)
+    bench.run(drain.push, "bob")
+    (second,) = set(bench.warehouse.taken) - {first}
+    bench.warehouse.shipments = [
+        reported(first, "s1", "1Z1", "B", "2"),
+        reported(second, "s2", "1Z2", "B", "1"),
+    ]
+    run = bench.run(shipping.pull_shipments, "bob")
+    assert (run.counts["parked"], run.counts["shipped"]) == (1, 1)
+    with bench.store.read() as conn:
+        (row,) = inbox.parked(conn, topic="shipments")
+        assert "cannot be booked" in row.problems[0]["message"]
+        assert invariants.check(conn) == []
+    with bench.store.write() as conn:
+        told, _ = parked.retry(conn, bench.hub, bench.hub.links["bob"])
+    assert (told["records"], told["records_mapped"]) == (1, 0), "still parked, and nothing broke"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from state import stock
 from state import tables as t
@@ -111,3 +111,11 @@ def test_what_is_offered_of_a_bundle_leaves_enough_for_all_who_wait(
         there = sum(stock.availability(conn, [KIT])[KIT].values(), Decimal(0))
         waits = stock.unallocated_demand(conn, [KIT])[KIT]
     assert 2 * max(Decimal(0), there - waits) <= max(0, stands - 11)
+
+
+def test_demand_for_a_bundle_has_its_components_promised_anew(shelves: Shelves) -> None:
+    bundle(shelves, a=2)
+    with shelves.write() as conn:
+        conn.execute(t.dirty_sku.delete())
+        stock.mark_dirty(conn, [KIT])
+        assert set(conn.scalars(select(t.dirty_sku.c.sku_id))) == {A, KIT}

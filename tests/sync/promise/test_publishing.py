@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
-from state import grounds
+from connectors.errors import Retryable
+from state import grounds, promises, stock
 from state import tables as t
-from sync import intake
+from sync import intake, listings
 from sync.promise.rules import Rule
 from tests.sync.conftest import Bench, woo_order
 from tests.sync.promise.setting import (
     listed,
+    product,
     promise,
+    push,
     row_of,
     set_rules,
     stock_keys,
@@ -166,3 +171,73 @@ def test_a_run_that_is_told_to_stop_leaves_the_rest_dirty(bench: Bench) -> None:
     assert run.counts["skus"] == 0
     assert stock_keys(bench) == []
     assert promise(bench).counts["writes"] == 1
+
+
+def test_goods_of_a_location_that_closed_are_offered_no_more(bench: Bench) -> None:
+    bench.put("A", "berlin", 10)
+    listed(bench, A=0)
+    assert written(bench) == {"11": 10}
+    with bench.store.write() as conn:
+        closed = update(t.location).where(t.location.c.code == "berlin")
+        conn.execute(closed.values(active=False))
+    assert written(bench) == {"11": 0}
+
+
+def test_rules_alike_but_for_their_dates_each_begin_by_themselves(bench: Bench) -> None:
+    bench.put("A", "berlin", 10)
+    listed(bench, A=0)
+    set_rules(
+        bench,
+        Rule("november", cap=4, valid_from=date(2026, 11, 20), valid_to=date(2026, 11, 21)),
+        Rule("december", cap=4, valid_from=date(2026, 12, 20), valid_to=date(2026, 12, 21)),
+    )
+    assert written(bench) == {"11": 10}
+    bench.clock.advance(timedelta(days=18, hours=4).total_seconds())
+    assert written(bench) == {"11": 4}
+
+
+def test_a_movement_not_committed_yet_keeps_its_mark(bench: Bench) -> None:
+    """The promise job weighed the old level and took the mark of the SKU away with it."""
+    bench.put("A", "berlin", 10)
+    listed(bench, A=0)
+    assert written(bench) == {"11": 10}
+    bench.clock.advance(60)
+    bench.put("A", "berlin", 9)
+    with ThreadPoolExecutor(1) as beside:
+        with bench.store.write() as conn:
+            stock.set_count(
+                conn,
+                sku_id=bench.skus["A"],
+                location_id=bench.places["berlin"],
+                authority="hub",
+                on_hand=Decimal(1),
+                reason="adjust_count",
+                key="race",
+                now=bench.clock.now(),
+            )
+            run = beside.submit(promise, bench)
+            with suppress(TimeoutError):
+                run.result(timeout=1)  # SQLite has one writer, PostgreSQL waits for the mark
+        run.result(timeout=30)
+    promise(bench)
+    assert row_of(bench, "A").computed_qty == 1
+
+
+def test_a_vendor_that_may_be_asked_at_once_is_asked_once_a_run(bench: Bench) -> None:
+    bench.put("A", "berlin", 10)
+    listed(bench, A=0)
+    promise(bench)
+    bench.shop.answers += [Retryable("busy", retry_after=0.0)] * 2
+    push(bench)
+    assert len(bench.shop.answers) == 1
+
+
+def test_a_refused_listing_that_lost_its_sku_does_not_stop_the_retry(bench: Bench) -> None:
+    bench.put("A", "berlin", 10)
+    listed(bench, A=0)
+    bench.shop.answers.append({"status": "rejected", "message": "no"})
+    written(bench)
+    bench.shop.listings = [{**product(11, "A", 0), "sku": "RENAMED"}]
+    bench.run(listings.pull_listings, "shop")
+    with bench.store.write() as conn:
+        assert promises.retry_refused(conn, bench.hub.links["shop"].id, bench.clock.now()) == 0

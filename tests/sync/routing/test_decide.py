@@ -391,3 +391,10 @@ def test_what_is_told_adds_up_to_what_the_solver_counted(
     if decision.waits is None and len(found.lines) == len(facts.lines):
         unfilled = found.sites.count(None) * book.objective.unfilled
         assert decision.cost == found.cost - unfilled
+
+
+def test_weight_is_no_reason_to_leave_goods_where_they_are() -> None:
+    """Six thousand pieces of half a kilogram cost more by weight than a line left out."""
+    by_weight = rules(rates=(Rate(parcel=450, per_kg=35),))
+    decision = decide(order([("A", 6000)]), [site(1, 10, {"A": 10_000})], by_weight)
+    assert shipped(decision) == [(1, 1, 6000)]

@@ -12,7 +12,7 @@ from sqlalchemy import Row, insert, select, update
 from state import fulfilment, history, orders, stock
 from state import tables as t
 from state.errors import OutOfStock
-from sync import allocation, drain, intake, invariants, parked, planning
+from sync import allocation, drain, handover, intake, invariants, parked, planning
 from sync.explain import explain
 from sync.routing import trace
 from sync.routing.rules import Objective, Rate, Rule, When
@@ -390,3 +390,32 @@ def test_a_location_that_is_too_late_gives_way(bench: Bench) -> None:
     take(bench, woo_order(1, {"A": 1}))
     bench.run(allocation.allocate)
     assert work(bench) == [("jersey", "open")]
+
+
+@pytest.mark.parametrize("status", ["completed", "on-hold"])
+def test_planned_work_does_not_leave_once_the_channel_says_stop(bench: Bench, status: str) -> None:
+    bench.hub = replace(bench.hub, policy=replace(bench.hub.policy, release_after_s=3600))
+    bench.put("B", "jersey", 5)
+    take(bench, woo_order(1, {"B": 2}))
+    bench.run(allocation.allocate)
+    changed = woo_order(1, {"B": 2}, status=status, date_modified_gmt="2026-11-02T07:30:00")
+    bench.shop.pages = [[changed]]
+    bench.run(intake.pull_orders, "shop")
+    bench.clock.advance(7200)
+    bench.run(allocation.allocate)
+    bench.run(drain.push, "bob")
+    assert bench.warehouse.taken == {}
+    with bench.store.read() as conn:
+        assert [row.reserved for row in stock.levels(conn, [bench.skus["B"]])] == [0]
+
+
+def test_a_hold_placed_after_the_look_keeps_the_work(bench: Bench) -> None:
+    bench.hub = replace(bench.hub, policy=replace(bench.hub.policy, release_after_s=3600))
+    bench.put("B", "jersey", 5)
+    take(bench, woo_order(1, {"B": 2}))
+    bench.run(allocation.allocate)
+    with bench.store.write() as conn:
+        (ffo,) = fulfilment.of_order(conn, 1)
+        history.place_hold(conn, 1, "manual", "fraud?", "look", bench.clock.now())
+        assert handover.release(conn, bench.hub, ffo.id) == []
+        assert fulfilment.get(conn, ffo.id).work_state == "planned"
