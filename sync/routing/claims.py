@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 
 import msgspec
 
@@ -148,6 +150,20 @@ class Claim:
     def idle(self) -> Plan:
         """Nothing ships."""
         return Plan((None,) * len(self.lines), self.nothing, ())
+
+    def every(self, most: int) -> Iterator[Plan]:
+        """Every plan that the order may have; none at all where there are more than ``most``."""
+        choices: list[list[int | None]] = [[None] for _ in self.lines]
+        for place, _, can in self._offers:
+            for bit, _ in can:
+                choices[bit.bit_length() - 1].append(place)
+        if prod(map(len, choices)) > most:
+            return
+        for places in product(*choices):
+            used = set(places) - {None}
+            whole = None not in places or not used or not self.task.ship_complete
+            if whole and len(used) <= self.task.max_parcels:
+                yield self._plan(places)
 
     def _shared(self, left: Sequence[int]) -> dict[int, Shared]:
         found: dict[int, list[tuple[Mapping[int, int], int]]] = {}

@@ -29,6 +29,7 @@ _FIX_SHARE = 0.1
 _GROUP = 70
 _WISHES = 3
 _GROUPS_MAX = 200
+_WAYS_MAX = 256
 _GROUP_LIMIT_S = 4.0
 
 Known = list[dict[tuple[int | None, ...], Plan]]
@@ -164,9 +165,12 @@ class _Master:
     def vary(self) -> None:
         """Add plans that do without what the cheapest take: whole answers need second choices.
 
-        At the prices, and as if there were none; without one stock, and without a second.
+        All there are of an order with few. Else those at the prices, and as if there were none;
+        without one stock, and without a second.
         """
         for n in self._row_of:
+            for plan in self._claims[n].every(_WAYS_MAX):
+                self._add(n, plan)
             for prices in (self.prices, None):
                 plan, _ = self._claims[n].choose(self._left, prices)
                 self._add(n, plan)
@@ -257,7 +261,8 @@ def _regrouped(
             plans[n].give_back(left)
         programme = _Master(claims, group, left, known)
         programme.converge(1e-6)
-        if len(group) == len(claims):  # so few that they can be had to the optimum
+        everyone = len(group) == len(claims)
+        if everyone:  # so few that they can be had to the optimum
             programme.vary()
         found = programme.whole(plans, _GROUP_LIMIT_S)
         if _cost(found.values()) < _cost(plans[n] for n in group):
@@ -265,14 +270,22 @@ def _regrouped(
                 plans[n] = plan
         for n in group:
             plans[n].take(left)
+        if everyone:
+            break
     return plans
 
 
 def _group(seed: int, plans: Sequence[Plan], known: Known, master: _Master) -> list[int]:
-    """``seed`` and who holds what it would like, who holds what these would like, and so on."""
+    """``seed`` and who holds what it would like, who holds what these would like, and so on.
+
+    All, where they are few: who got nothing holds nothing, and could still be served instead.
+    """
+    if len(plans) <= _GROUP:
+        return list(range(len(plans)))
     holders: dict[int, list[int]] = {}
     for n, plan in enumerate(plans):
-        for number, _ in plan.takes:
+        # Two lines may take of the same stock, and an order is in a group once.
+        for number in dict(plan.takes):
             holders.setdefault(number, []).append(n)
     group = [seed]
     for n in group:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -43,6 +43,9 @@ QTY = st.integers(1, 6)
 
 class Stock(RuleBasedStateMachine):
     """``on_hand``, ``held``, ``on_its_way``: what the store must say, by (SKU, location)."""
+
+    comparisons: ClassVar[int] = 0
+    """How often store and model were compared, over all stories."""
 
     made = Bundle("made")
     sent = Bundle("sent")
@@ -193,6 +196,7 @@ class Stock(RuleBasedStateMachine):
 
     @invariant()
     def the_store_says_what_the_model_says(self) -> None:
+        Stock.comparisons += 1
         level, held = t.inventory_level.c, t.reservation.c
         with self.store.read() as conn:
             levels = conn.execute(select(level.sku_id, level.location_id, level.on_hand)).all()
@@ -214,7 +218,9 @@ ABOUT_STOCK = {
 }  # fmt: skip
 
 
-def run(examples: int, steps: int) -> None:
+def run(examples: int, steps: int) -> int:
+    """Returns how often the store was compared with the model."""
+    before = Stock.comparisons
     run_state_machine_as_test(
         Stock,
         settings=settings(
@@ -227,16 +233,17 @@ def run(examples: int, steps: int) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+    return Stock.comparisons - before
 
 
 def test_whatever_happens_the_invariants_of_stock_hold() -> None:
-    run(examples=8, steps=25)
+    assert run(examples=8, steps=25) > 8 * 10
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_whatever_happens_for_long_the_invariants_of_stock_hold() -> None:
-    run(examples=400, steps=60)
+    assert run(examples=400, steps=60) > 400 * 10
 
 
 def _forget_damaged(conn: Connection, legs: Any) -> None:

@@ -107,8 +107,8 @@ def warehouse() -> Iterator[Warehouse]:
         yield Warehouse(shelves, 12)
 
 
-def tell(story: list[tuple[str, int]]) -> None:
-    """Live through a story; what is wrong at any step is an AssertionError."""
+def tell(story: list[tuple[str, int]]) -> int:
+    """Live through a story; what is wrong at any step is an AssertionError. Returns the steps."""
     with warehouse() as bob:
         for word, n in story:
             getattr(bob, word)(n)
@@ -119,6 +119,7 @@ def tell(story: list[tuple[str, int]]) -> None:
         bob.tell_all()
         assert bob.shelves.figures("on_hand", place=BOB) == (bob.on_hand,)
         assert bob.shelves.agree()
+    return len(story)
 
 
 @FEW
@@ -126,7 +127,7 @@ def tell(story: list[tuple[str, int]]) -> None:
 def test_late_counts_and_shipments_never_promise_what_is_not_there(
     story: list[tuple[str, int]],
 ) -> None:
-    tell(story)
+    assert tell(story) == len(story)
 
 
 SHIPPED_COUNTED_TOLD = [

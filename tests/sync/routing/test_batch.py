@@ -94,10 +94,9 @@ def test_with_plenty_every_order_gets_what_it_would_get_alone(
     assert batch.solve(tasks, plenty, optimise=False) == [exact.solve(task) for task in tasks]
 
 
-# The same examples in every run: a search that promises one percent may miss it once in thousands.
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(batches())
-def test_a_few_orders_cost_at_most_a_hundredth_more_than_the_optimum(
+def test_the_optimum_is_found_for_a_few_orders(
     given_: tuple[list[Task], dict[Key, int]],
 ) -> None:
     tasks, stock = given_
@@ -105,7 +104,7 @@ def test_a_few_orders_cost_at_most_a_hundredth_more_than_the_optimum(
     assert found.bound is not None
     least = least_cost(found, stock)
     assert found.bound <= least + 1e-6
-    assert least <= found.cost <= least * 1.01 + 1e-6
+    assert least <= found.cost <= least * (1 + 2 * ilp.GAP) + 1e-6
 
 
 def least_cost(found: batch.Settled, stock: dict[Key, int]) -> int:
@@ -140,6 +139,31 @@ def _cost(task: Task, lines: tuple[Line, ...], ids: tuple[int | None, ...]) -> i
         full = by_id[location].line_costs[whole] if location is not None else task.unfilled_cost
         cost += exact.share(full, line.quantity, task.lines[whole].quantity)
     return cost
+
+
+def test_a_line_is_left_out_where_another_makes_better_use_of_the_goods() -> None:
+    """The cheapest plan of no order leaves that line out; only the whole answer does."""
+    stock = {(2, 2): 2 * UNIT, (3, 2): 3 * UNIT}
+
+    def one(number: int, units: list[int], costs: tuple[int, ...]) -> Task:
+        lines = tuple(Line(number * 10 + n, 2, q * UNIT) for n, q in enumerate(units))
+        sites = tuple(Site(n, f"L{n}", 0, costs, {2: stock[n, 2]}) for n in (2, 3))
+        return Task(number, lines, sites, 300, 6000, 1, False)
+
+    tasks = [one(1, [1, 2], (37, 0)), one(2, [1], (0,)), one(3, [2], (0,))]
+    assert batch.settle(tasks, stock, optimise=True).cost == 6000
+
+
+def test_who_got_nothing_may_be_served_instead() -> None:
+    stock = {(1, 1): 3 * UNIT}
+
+    def one(number: int, units: list[int], costs: tuple[int, ...], complete: bool = False) -> Task:
+        lines = tuple(Line(number * 10 + n, 1, q * UNIT) for n, q in enumerate(units))
+        sites = (Site(1, "L1", 0, costs, {1: 3 * UNIT}),)
+        return Task(number, lines, sites, 300, 6000, 1, complete)
+
+    tasks = [one(1, [2], (0,)), one(2, [1, 1], (0, 0)), one(3, [1, 1], (0, 1), complete=True)]
+    assert batch.settle(tasks, stock, optimise=True).cost == 12_001
 
 
 def an_order(number: int, opening: int) -> Task:

@@ -389,7 +389,7 @@ def test_what_is_told_adds_up_to_what_the_solver_counted(
     weight = sum(share.weight_cost for share in decision.shares)
     assert decision.cost == decision.split + terms + weight
     if decision.waits is None and len(found.lines) == len(facts.lines):
-        unfilled = found.sites.count(None) * book.objective.unfilled
+        unfilled = found.sites.count(None) * prepared.task.unfilled_cost
         assert decision.cost == found.cost - unfilled
 
 
