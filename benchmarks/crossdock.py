@@ -8,7 +8,6 @@ so that what is measured is work and not courtesy to a shop.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,6 +19,7 @@ from benchmarks.clock import cpu_s, measured, peak_rss_mb
 from benchmarks.woo_orders import FIRST, SKU_COUNT, sku
 from connectors.http import Door
 from connectors.woocommerce import WooCommerce, WooConfig
+from jobs import collector
 from jobs.clock import ManualClock
 from jobs.heartbeat import Heartbeat
 from jobs.runner import Runner
@@ -71,8 +71,7 @@ def pull(url: str, shop: str, now: datetime) -> dict[str, float]:
         owner="run/localhost/1/benchmark",
         lease_s=_LEASE_S,
     )
-    gc.collect()
-    gc.freeze()  # as jobs.app does
+    collector.settle()
     startup_s = cpu_s()
     with measured() as cost:
         ended = runner.run_once(streams.key_of(_JOB, _NAME), Order("once", _NAME, since=FIRST))

@@ -41,7 +41,7 @@ _PARENTS = {
 _KEYS = {"dirty_sku": "sku_id"}
 """What makes a row the same one; ``id`` in all other tables."""
 
-_compress = zstandard.ZstdCompressor(level=3).compress
+_compress = zstandard.ZstdCompressor(level=1).compress
 
 
 def pull(database: str, shop: str, skus: dict[str, int]) -> dict[str, int]:

@@ -25,7 +25,7 @@ from benchmarks.floor_rows import COLUMNS, Pick
 
 PER_PAGE = 100
 
-_compress = zstandard.ZstdCompressor(level=3).compress
+_compress = zstandard.ZstdCompressor(level=1).compress
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
 

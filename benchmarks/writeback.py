@@ -21,7 +21,6 @@ The last line is everything as JSON.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import random
 import subprocess
@@ -43,6 +42,7 @@ from connectors.amazon import Amazon, AmazonConfig
 from connectors.base import Connector
 from connectors.http import Door
 from connectors.woocommerce import WooCommerce, WooConfig
+from jobs import collector
 from jobs.clock import ManualClock
 from jobs.heartbeat import Heartbeat
 from jobs.runner import Runner
@@ -192,8 +192,7 @@ def work(url: str, vendor: str, server: str, listings: int, changed: int) -> dic
                 key=f"count:{number}",
                 now=clock.now(),
             )
-    gc.collect()
-    gc.freeze()  # as jobs.app does
+    collector.settle()
     with measured() as cost:
         told = _run(runner, "promise")
         # The second look reads the report of a feed; it is the least there is of it.

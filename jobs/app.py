@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from connectors.base import Connector
 from connectors.errors import ConfigProblem
 from connectors.http import Door
 from connectors.registry import CONNECTORS
-from jobs import leases, roster, settings_loader
+from jobs import collector, leases, roster, settings_loader
 from jobs.catalogue import JOBS, Job
 from jobs.clock import Clock, ScaledClock, SystemClock
 from jobs.engine import Engine
@@ -209,10 +208,7 @@ def open_app(
         guard=Limits(**settings.guard.model_dump()),
     )
     hub = Hub(store, clock, definitions, links, policy, rules)
-    # What is here by now stays for the life of the process: looking for garbage in it again and
-    # again costs a tenth of the intake.
-    gc.collect()
-    gc.freeze()
+    collector.settle()
     return App(configuration, hub, clock, stop or threading.Event())
 
 

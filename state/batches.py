@@ -1,15 +1,16 @@
-"""Many at once: rows written by one executemany, and lists given to a statement as one value."""
+"""Many at once: rows written together, and lists given to a statement as one value."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import Boolean, Column, Connection, Dialect, Table, Text, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -38,27 +39,36 @@ def insert_rows(
     """
     if not rows:
         return 0
-    plan = _plan(conn.dialect, table, tuple(rows[0]), unless_known)
-    return _insert(conn, plan, list(map(plan.pick, rows)))
+    names = tuple(rows[0])
+    # Of one name alone an itemgetter gives the bare value.
+    pick = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+    plan = _plan(conn.dialect, table, names, unless_known)
+    return _insert(conn, plan, list(chain.from_iterable(map(pick, rows))))
 
 
 class Rows:
-    """Rows of many tables on their way in: written by one executemany each, parents first.
+    """Rows of many tables on their way in: written together, parents first.
 
-    Kept as tuples: a page of orders held as dicts no longer fits into the processor's cache.
+    Kept as one list of values a table: a page of orders held as dicts no longer fits into the
+    processor's cache.
     """
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        self._tables: dict[Table, tuple[_Plan, list[tuple[Any, ...]]]] = {}
+        self._tables: dict[Table, tuple[_Plan, list[Any]]] = {}
 
-    def add(self, table: Table, values: Mapping[str, Any]) -> None:
-        """Take a row; all of a table have the columns of its first one."""
+    def add(self, table: Table, row: msgspec.Struct, **own: Any) -> None:
+        """Take a row: ``own`` and the fields of ``row``, each of them a column.
+
+        All rows of a table are given in the same way.
+        """
         known = self._tables.get(table)
         if known is None:
-            plan = _plan(self._conn.dialect, table, tuple(values), False)
+            plan = _plan(self._conn.dialect, table, (*own, *row.__struct_fields__), False)
             known = self._tables[table] = (plan, [])
-        known[1].append(known[0].pick(values))
+        values = known[1]
+        values.extend(own.values())
+        values.extend(astuple(row))
 
     def write(self) -> None:
         for table in metadata.sorted_tables:
@@ -66,24 +76,23 @@ class Rows:
                 _insert(self._conn, *self._tables[table])
 
 
-def _insert(conn: Connection, plan: _Plan, bound: list[Any]) -> int:
-    if plan.binds:
-        columns = list(zip(*bound, strict=True))
-        for place, bind in plan.binds:
-            columns[place] = tuple(map(bind, columns[place]))
-        bound = list(zip(*columns, strict=True))
-    left = len(bound) % TOGETHER
-    whole = len(bound) - left
+def _insert(conn: Connection, plan: _Plan, values: list[Any]) -> int:
+    """Write the rows whose values stand one after the other in ``values``."""
+    for place, bind in plan.binds:
+        values[place :: plan.width] = map(bind, values[place :: plan.width])
+    left = len(values) // plan.width % TOGETHER * plan.width
+    whole = len(values) - left
     written = 0
     if whole:
-        joined = [
-            tuple(chain.from_iterable(bound[start : start + TOGETHER]))
-            for start in range(0, whole, TOGETHER)
-        ]
+        joined = _cut(values[:whole], plan.width * TOGETHER)
         written += conn.exec_driver_sql(plan.together, joined).rowcount
     if left:
-        written += conn.exec_driver_sql(plan.single, bound[whole:]).rowcount
+        written += conn.exec_driver_sql(plan.single, _cut(values[whole:], plan.width)).rowcount
     return written
+
+
+def _cut(values: list[Any], size: int) -> list[tuple[Any, ...]]:
+    return [tuple(values[start : start + size]) for start in range(0, len(values), size)]
 
 
 TOGETHER = 50
@@ -95,35 +104,29 @@ thirds of the time. The widest table stays far below the 32,766 parameters of SQ
 class _Plan(NamedTuple):
     """A compiled INSERT, and what turns its columns' values into the driver's.
 
-    ``single`` takes one row, ``together`` the values of ``TOGETHER`` rows one after the other.
+    ``single`` takes one row of ``width`` values, ``together`` those of ``TOGETHER`` rows.
     """
 
+    width: int
     single: str
     together: str
-    pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     binds: Sequence[tuple[int, Callable[[Any], Any]]]
 
 
 @lru_cache(maxsize=256)
-def _plan(dialect: Dialect, table: Table, given: tuple[str, ...], unless_known: bool) -> _Plan:
-    # Inline: PostgreSQL would otherwise be asked for the new ids, row by row.
-    insert = insert_of(dialect)(table).inline()
-    compiled = insert.compile(dialect=dialect, column_keys=list(given))
-    names = [column.name for column in table.columns if column.name in given]
-    # psycopg names its parameters; both drivers take them by place.
-    head, row = _NAMED.sub("%s", compiled.string).split(" VALUES ", 1)
+def _plan(dialect: Dialect, table: Table, names: tuple[str, ...], unless_known: bool) -> _Plan:
+    quoted = dialect.identifier_preparer
+    columns = ", ".join(quoted.format_column(table.c[name]) for name in names)
+    head = f"INSERT INTO {quoted.format_table(table)} ({columns}) VALUES"
+    row = f"({', '.join(['?' if dialect.name == 'sqlite' else '%s'] * len(names))})"
     end = " ON CONFLICT DO NOTHING" if unless_known else ""
     binds = [(place, _bind(table.c[name], dialect)) for place, name in enumerate(names)]
     return _Plan(
-        f"{head} VALUES {row}{end}",
-        f"{head} VALUES {', '.join([row] * TOGETHER)}{end}",
-        # Of one name alone an itemgetter gives the bare value.
-        itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],),
+        len(names),
+        f"{head} {row}{end}",
+        f"{head} {', '.join([row] * TOGETHER)}{end}",
         [(place, bind) for place, bind in binds if bind is not None],
     )
-
-
-_NAMED = re.compile(r"%\(\w+\)s")
 
 
 def _bind(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:

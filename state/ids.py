@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from typing import Any
@@ -41,18 +41,20 @@ class FreshIds:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        self._left: dict[Table, Iterator[int]] = {}
+        self._next: dict[Table, Callable[[], int]] = {}
 
     def next(self, table: Table) -> int:
-        left = self._left.get(table)
-        if left is None:
-            left = self._left[table] = self._blocks(table)
-        return next(left)
+        known = self._next.get(table)
+        if known is None:
+            known = self._next[table] = self._numbers(table).__next__
+        return known()
+
+    def _numbers(self, table: Table) -> Iterator[int]:
+        if self._conn.dialect.name == "sqlite":
+            return count(*take_ids(self._conn, table, 1))
+        return self._blocks(table)
 
     def _blocks(self, table: Table) -> Iterator[int]:
-        if self._conn.dialect.name == "sqlite":
-            (first,) = take_ids(self._conn, table, 1)
-            yield from count(first)
         while True:
             yield from take_ids(self._conn, table, _BLOCK)
 

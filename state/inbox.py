@@ -16,7 +16,7 @@ from state import tables as t
 from state.batches import among, insert_rows
 from state.ids import take_ids
 
-_compressor = zstandard.ZstdCompressor(level=3)
+_compressor = zstandard.ZstdCompressor(level=1)
 
 _OF_THESE = (
     t.inbox.c.connection_id == bindparam("connection"),

@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection, Row, delete, insert
 
 from mappings import canonical as c
@@ -35,10 +36,6 @@ def amend(
     """Bring order ``old`` to what ``arrival`` reports; returns the streams that have work now."""
     order: c.Order = arrival.record
     rows = order_rows(arrival, skus, link, now)
-    variance = rows.order["total_variance"]
-    rows.order["intake_state"] = old.intake_state
-    del rows.order["recorded_at"]
-    rows.order["edit_version"] = old.edit_version + 1
     if _goes_elsewhere(conn, old, rows):
         cancellation.stop_unreleased(conn, old.id, "the channel changed the address", now)
     elif order.status in ("pending", "fulfilled"):
@@ -57,7 +54,7 @@ def amend(
     if order.status == "cancelled":
         wake |= cancellation.cancel_order(conn, old.id, "cancelled by the channel", now)
     elif old.intake_state not in ("cancelled", "closed"):
-        _judge_again(conn, old, arrival, variance, now)
+        _judge_again(conn, old, arrival, rows.order.total_variance, now)
     else:
         cancellation.settle_order(conn, old.id, now)
     return wake
@@ -68,7 +65,8 @@ def _goes_elsewhere(conn: Connection, old: Row[Any], rows: orders.OrderRows) -> 
     known = orders.address(conn, old.ship_to_id)
     if known is None or rows.ship_to is None:
         return False
-    return any(getattr(known, name) != rows.ship_to[name] for name in ("country", "postcode"))
+    told = rows.ship_to
+    return any(getattr(known, name) != getattr(told, name) for name in ("country", "postcode"))
 
 
 def _judge_again(
@@ -96,9 +94,9 @@ def _amend_lines(
         cancellation.make_room(conn, order_id, excess, "the channel changed the order", now)
         current = {row.channel_line_id: row for row in orders.lines(conn, [order_id])[order_id]}
     for rows in new:
-        row = current.pop(rows.values["channel_line_id"], None)
+        row = current.pop(rows.values.channel_line_id, None)
         if row is None:
-            conn.execute(insert(t.order_line).values(order_id=order_id, **rows.values))
+            conn.execute(insert(t.order_line).values(order_id=order_id, **asdict(rows.values)))
         else:
             _amend_line(conn, order_id, row, rows.values, reported, order, now)
     for vanished in current.values():
@@ -107,12 +105,12 @@ def _amend_lines(
 
 
 def _wanted(
-    row: Row[Any], values: Mapping[str, Any], reported: Mapping[str, c.OrderLine], order: c.Order
+    row: Row[Any], values: orders.LineValues, reported: Mapping[str, c.OrderLine], order: c.Order
 ) -> tuple[Decimal, Decimal]:
     """(ordered, cancelled) of a line by the new report, given what has left already."""
-    line = reported.get(values["channel_line_id"])
-    if line is None or values["park_reason"]:
-        return values["qty_ordered"], Decimal(0)
+    line = reported.get(values.channel_line_id)
+    if line is None or values.park_reason:
+        return values.qty_ordered, Decimal(0)
     return line.quantity, cancelled_quantity(line, order.refunds, row.qty_shipped)
 
 
@@ -127,12 +125,12 @@ def _excess(
     order: c.Order,
 ) -> dict[int, Decimal]:
     """How much more of each line is in hand than the new report wants; of another SKU, all."""
-    kept = {rows.values["channel_line_id"]: rows.values for rows in new}
+    kept = {rows.values.channel_line_id: rows.values for rows in new}
     excess: dict[int, Decimal] = {}
     for line_id, row in current.items():
         in_work = Decimal(row.qty_allocated + row.qty_released)
         values = kept.get(line_id)
-        if values is None or values["sku_id"] != row.sku_id:
+        if values is None or values.sku_id != row.sku_id:
             over = in_work
         else:
             ordered, cancelled = _wanted(row, values, reported, order)
@@ -146,13 +144,13 @@ def _amend_line(
     conn: Connection,
     order_id: int,
     row: Row[Any],
-    values: Mapping[str, Any],
+    values: orders.LineValues,
     reported: Mapping[str, c.OrderLine],
     order: c.Order,
     now: datetime,
 ) -> None:
     ordered, cancelled = _wanted(row, values, reported, order)
-    wanted = dict(values)
+    wanted = asdict(values)
     in_hand = _in_hand(row)
     if in_hand:
         # Somebody is working on it: the line keeps its SKU and stays unparked.

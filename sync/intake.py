@@ -181,10 +181,10 @@ def _insert_new(
     for arrival in arrivals:
         order: c.Order = arrival.record
         rows = order_rows(arrival, skus, link, now)
-        held = holds_of(order, rows.order["total_variance"], arrival.item_problems)
-        state = rows.order["intake_state"] = intake_state(order, bool(held))
+        held = holds_of(order, rows.order.total_variance, arrival.item_problems)
+        state = intake_state(order, bool(held))
         intake.count(state)
-        order_id = insertion.add(rows)
+        order_id = insertion.add(rows, state)
         reasons += [(order_id, reason) for reason in held]
         events.append(
             {
@@ -196,7 +196,7 @@ def _insert_new(
             }
         )
         if state in ("accepted", "parked"):
-            demanded.update(line.values["sku_id"] for line in rows.lines if line.values["sku_id"])
+            demanded.update(line.values.sku_id for line in rows.lines if line.values.sku_id)
     insertion.write()
     insert_rows(conn, t.order_event, events)
     for order_id, reason in reasons:

@@ -100,53 +100,38 @@ def _grouped(
 
 
 def _assembled(
-    row: Row[Any],
-    lines: Sequence[Row[Any]],
-    parts: Mapping[Table, Sequence[Row[Any]]],
-    refund_lines: Mapping[int, Sequence[Row[Any]]],
-    addresses: Mapping[int, Sequence[Row[Any]]],
+    row: Any,
+    lines: Sequence[Any],
+    parts: Mapping[Table, Sequence[Any]],
+    refund_lines: Mapping[int, Sequence[Any]],
+    addresses: Mapping[int, Sequence[Any]],
 ) -> OrderRows:
+    """The store's own rows in the places of those to be written: they have the same columns."""
     taxes = parts[t.tax_line]
     names = {line.id: line.channel_line_id for line in lines}
     return OrderRows(
-        order=dict(row._mapping),
-        lines=[
-            LineRows(
-                dict(line._mapping),
-                [dict(tax._mapping) for tax in taxes if tax.order_line_id == line.id],
-            )
-            for line in lines
-        ],
+        order=row,
+        lines=[LineRows(line, [x for x in taxes if x.order_line_id == line.id]) for line in lines],
         bill_to=_first(addresses.get(row.bill_to_id)),
         ship_to=_first(addresses.get(row.ship_to_id)),
         adjustments=[
-            TaxedAdjustment(
-                dict(one._mapping),
-                [dict(tax._mapping) for tax in taxes if tax.adjustment_id == one.id],
-            )
+            TaxedAdjustment(one, [x for x in taxes if x.adjustment_id == one.id])
             for one in parts[t.order_adjustment]
         ],
-        taxes=[
-            dict(tax._mapping)
-            for tax in taxes
-            if tax.order_line_id is None and tax.adjustment_id is None
-        ],
-        payments=[dict(payment._mapping) for payment in parts[t.payment]],
+        taxes=[x for x in taxes if x.order_line_id is None and x.adjustment_id is None],
+        payments=parts[t.payment],
         refunds=[
             RefundRows(
-                dict(refund._mapping),
-                [
-                    {**line._mapping, "channel_line_id": names.get(line.order_line_id)}
-                    for line in refund_lines.get(refund.id, [])
-                ],
+                refund,
+                [(names.get(x.order_line_id), x) for x in refund_lines.get(refund.id, [])],
             )
             for refund in parts[t.refund]
         ],
     )
 
 
-def _first(rows: Sequence[Row[Any]] | None) -> dict[str, Any] | None:
-    return dict(rows[0]._mapping) if rows else None
+def _first(rows: Sequence[Any] | None) -> Any:
+    return rows[0] if rows else None
 
 
 def differences(
@@ -173,7 +158,7 @@ def differences(
 
 
 def _known_lines(*reports: OrderRows) -> set[str]:
-    return {line.values["channel_line_id"] for report in reports for line in report.lines}
+    return {line.values.channel_line_id for report in reports for line in report.lines}
 
 
 def _is_kept(path: str, told: OrderRows, *, settled: bool) -> bool:
@@ -183,18 +168,18 @@ def _is_kept(path: str, told: OrderRows, *, settled: bool) -> bool:
     if path.startswith("bill_to."):
         return told.bill_to is None
     if path == "cancelled_at":
-        return told.order["cancelled_at"] is None
+        return told.order.cancelled_at is None
     return settled and path.endswith(".qty_ordered")
 
 
 def _is_gone(line: LineRows, told_lines: set[str], *, settled: bool) -> bool:
     """Did the channel take this line back before? It stays in the store, with nothing left."""
-    values = line.values
-    if values["channel_line_id"] in told_lines or values["park_reason"] == "mapping":
+    values: Any = line.values
+    if values.channel_line_id in told_lines or values.park_reason == "mapping":
         return False
-    in_hand = values["qty_allocated"] + values["qty_released"] + values["qty_shipped"]
-    open_qty = values["qty_ordered"] - values["qty_cancelled"] - in_hand
-    worthless = not (line.taxes or values["line_total"] or values["line_discount_total"])
+    in_hand = values.qty_allocated + values.qty_released + values.qty_shipped
+    open_qty = values.qty_ordered - values.qty_cancelled - in_hand
+    worthless = not (line.taxes or values.line_total or values.line_discount_total)
     return bool(worthless and (settled or open_qty <= 0))
 
 
@@ -203,14 +188,14 @@ def _cancelled(held: OrderRows, record: c.Order) -> dict[str, Change]:
     told = {line.channel_line_id: line for line in record.lines}
     found: dict[str, Change] = {}
     for line in held.lines:
-        values = line.values
-        reported = told.get(values["channel_line_id"])
-        if reported is None or values["park_reason"]:
+        values: Any = line.values
+        reported = told.get(values.channel_line_id)
+        if reported is None or values.park_reason:
             continue
-        wanted = cancelled_quantity(reported, record.refunds, Decimal(values["qty_shipped"]))
-        if wanted != values["qty_cancelled"]:
-            path = f"lines[{values['channel_line_id']}].qty_cancelled"
-            found[path] = (values["qty_cancelled"], wanted)
+        wanted = cancelled_quantity(reported, record.refunds, Decimal(values.qty_shipped))
+        if wanted != values.qty_cancelled:
+            path = f"lines[{values.channel_line_id}].qty_cancelled"
+            found[path] = (values.qty_cancelled, wanted)
     return found
 
 
@@ -221,7 +206,7 @@ def _flat(rows: OrderRows, line_ids: set[str]) -> Report:
         if address is not None:
             _put(report, f"{name}.", address, _ADDRESS)
     for line in rows.lines:
-        path = f"lines[{line.values['channel_line_id']}]"
+        path = f"lines[{line.values.channel_line_id}]"
         _put(report, f"{path}.", line.values, _LINE)
         _put_each(report, f"{path}.taxes", line.taxes, _TAX)
     for number, adjustment in enumerate(rows.adjustments):
@@ -231,22 +216,19 @@ def _flat(rows: OrderRows, line_ids: set[str]) -> Report:
     _put_each(report, "taxes", rows.taxes, _TAX)
     _put_each(report, "payments", rows.payments, _PAYMENT)
     for refund in rows.refunds:
-        path = f"refunds[{refund.values['external_id']}]"
+        path = f"refunds[{refund.values.external_id}]"
         _put(report, f"{path}.", refund.values, _REFUND)
-        _put_each(report, f"{path}.lines", refund.lines, _REFUND_LINE)
-        for number, given in enumerate(refund.lines):
+        _put_each(report, f"{path}.lines", [line for _, line in refund.lines], _REFUND_LINE)
+        for number, (line_id, _) in enumerate(refund.lines):
             # A refund may name a line that the order does not have; the store keeps no name then.
-            line_id = given["channel_line_id"]
             report[f"{path}.lines[{number}].line"] = line_id if line_id in line_ids else None
     return report
 
 
-def _put(report: Report, prefix: str, values: Mapping[str, Any], names: Iterable[str]) -> None:
-    report.update((f"{prefix}{name}", values[name]) for name in names)
+def _put(report: Report, prefix: str, values: Any, names: Iterable[str]) -> None:
+    report.update((f"{prefix}{name}", getattr(values, name)) for name in names)
 
 
-def _put_each(
-    report: Report, path: str, items: Sequence[Mapping[str, Any]], names: Iterable[str]
-) -> None:
+def _put_each(report: Report, path: str, items: Sequence[Any], names: Iterable[str]) -> None:
     for number, item in enumerate(items):
         _put(report, f"{path}[{number}].", item, tuple(names))
