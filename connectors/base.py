@@ -283,6 +283,16 @@ class BuysLabels(Protocol):
 
 
 @runtime_checkable
+class EstimatesRates(Protocol):
+    def estimate_rates(self, request: c.RateRequest) -> Sequence[c.RateQuote]:
+        """What each service would charge, without making a shipment; none: nobody goes there.
+
+        Asking twice does no harm. Raises ``Rejected`` when the parcel makes no sense to the vendor.
+        """
+        ...
+
+
+@runtime_checkable
 class Tracks(Protocol):
     def track(self, external_id: str) -> Sequence[c.TrackingEvent]:
         """Events of one label's parcel, oldest first."""

@@ -6,7 +6,9 @@ Quirks this connector lives with (ShipEngine OpenAPI v1):
   a word; asking for rates makes a shipment too, and must not take the key away;
 * a second label may carry the same key, and looking it up answers only the earliest, voided or
   not: the list of the shipment's labels is what counts;
-* voiding answers 200 also when it was refused.
+* voiding answers 200 also when it was refused;
+* an estimate lists a service once for every kind of packaging, also envelopes that goods of that
+  weight never fit into.
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ class ShipEngine:
         },
         definitions={
             "quote_rates": "shipengine.rate",
+            "estimate_rates": "shipengine.estimate",
             "buy_labels": "shipengine.shipment",
             "labels": "shipengine.label",
             "tracking": "shipengine.tracking",
@@ -71,6 +74,7 @@ class ShipEngine:
         self._config = config
         self._shipment = definitions["shipengine.shipment"]
         self._rate = definitions["shipengine.rate"]
+        self._estimate = definitions["shipengine.estimate"]
         self._label = definitions["shipengine.label"]
         self._event = definitions["shipengine.tracking"]
         self._api = door.client(
@@ -109,6 +113,19 @@ class ShipEngine:
             self._rate.apply(offer).record for offer in offers if self._buyable(offer)
         ]
         return sorted(quotes, key=lambda quote: (quote.currency != request.currency, quote.amount))
+
+    def estimate_rates(self, request: c.RateRequest) -> Sequence[c.RateQuote]:
+        """Offers without errors, cheapest first; unlike ``quote_rates`` it makes no shipment."""
+        body = self._estimate.render(request, {"carrier_ids": list(self._config.carrier_ids)})
+        # Asking twice costs nothing.
+        reply = self._api.post("/rates/estimate", op="estimateRates", json=body, idempotent=True)
+        offers = reply.rows(having="service_code")
+        quotes: list[c.RateQuote] = [
+            self._rate.apply(offer).record
+            for offer in offers
+            if self._buyable(offer) and offer.get("package_type") in (None, "package")
+        ]
+        return sorted(quotes, key=lambda quote: quote.amount)
 
     def buy_labels(self, requests: Mapping[str, c.LabelRequest]) -> Sequence[Outcome]:
         """Buy the cheapest; a label that exists under the reference is adopted, not bought."""

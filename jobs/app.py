@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from connectors.base import Connector
+from connectors.base import Connector, EstimatesRates
 from connectors.errors import ConfigProblem
 from connectors.http import Door
 from connectors.registry import CONNECTORS
@@ -132,6 +132,11 @@ def rules_of(configuration: Configuration, file: Path | None = None) -> Rules:
             own or rulefile.SHIPPED,
             channels=settings.connections,
             locations=settings.locations,
+            quoting=[
+                name
+                for name, given in settings.connections.items()
+                if issubclass(CONNECTORS[given.connector], EstimatesRates)
+            ],
         )
     except rulefile.RulesInvalid as problem:
         raise UsageProblem(str(problem), "Mend them, then `crossdock check`.") from None

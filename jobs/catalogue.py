@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from connectors import base
 from jobs import housekeeping
 from jobs.runner import JobFunction
-from sync import allocation, counts, drain, intake, listings, pushes, shipping, tracking
+from sync import (
+    allocation,
+    counts,
+    drain,
+    intake,
+    listings,
+    pushes,
+    quoting,
+    shipping,
+    tracking,
+)
 from sync.promise import publishing, reading_back
 
 
@@ -82,10 +92,22 @@ _ALL = (
         "look at a sample of the quantities just written",
         (base.ReadsListings,),
     ),
+    Job(
+        quoting.JOB,
+        quoting.pull_rates,
+        "rates",
+        "ask a carrier what the parcels of waiting orders cost",
+        (base.EstimatesRates,),
+    ),
     Job("allocate", allocation.allocate, "allocate", "give accepted orders to locations"),
     Job("promise", publishing.publish, "promise", "plan stock writes where a promise changed"),
     Job("holds", housekeeping.expire_holds, "holds", "give back goods whose hold has run out"),
-    Job("prune", housekeeping.prune, "prune", "delete old history of runs, keep back expired lots"),
+    Job(
+        "prune",
+        housekeeping.prune,
+        "prune",
+        "delete old history and prices, keep back expired lots",
+    ),
 )
 
 JOBS = {job.name: job for job in _ALL}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from state import holds, runs, stock
+from state import holds, rate_quotes, runs, stock
 from sync.context import Hub, Run
 
 KEEP_RUNS = timedelta(days=30)
 
 
 def prune(hub: Hub, run: Run) -> None:
-    """Job: delete the history of runs that is too old to explain anything, and keep back lots
-    that have expired.
+    """Job: delete the history of runs that is too old to explain anything and carriers' prices
+    that lapsed long ago, and keep back lots that have expired.
     """
     with run.commit() as conn:
         now = hub.clock.now()
@@ -20,6 +20,9 @@ def prune(hub: Hub, run: Run) -> None:
         held = holds.prune(conn, now - KEEP_RUNS)
         if held:
             run.count("held_runs", held)
+        quotes = rate_quotes.prune(conn, now)
+        if quotes:
+            run.count("quotes", quotes)
         withheld = stock.withhold(conn, now)
         if withheld:
             run.count("units_withheld", int(withheld))

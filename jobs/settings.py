@@ -158,6 +158,7 @@ class Every(Section):
     tracking: Interval = 3600
     push: Interval = 30
     read_back: Interval = 900
+    rates: Interval = 300
 
 
 class ConnectionSettings(BaseModel):

@@ -295,6 +295,18 @@ class Label(Record, frozen=True, kw_only=True):
     voided: bool = False
 
 
+class RateRequest(Record, frozen=True, kw_only=True):
+    """A parcel to hear prices for. Of the addresses only the place counts, not who lives there.
+
+    ``ship_at``: when it would leave, which some services' days in transit depend on.
+    """
+
+    ship_from: Address
+    ship_to: Address
+    weight_g: int
+    ship_at: datetime
+
+
 class RateQuote(Record, frozen=True, kw_only=True):
     """What one service would charge; ``amount`` in minor units of ``currency``."""
 

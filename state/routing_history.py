@@ -1,4 +1,4 @@
-"""Past routing decisions, oldest first, for looking back at many at once."""
+"""Past routing decisions, oldest first, for looking back at them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from state import tables as t
 
 _PAGE = 500
 """A decision holds all it was made from, some kilobytes: never all of them at once."""
+
+
+def first_wait(conn: Connection, order_id: int, kind: str) -> datetime | None:
+    """When it was first decided that an order waits for ``kind``; null when it never was."""
+    decision = t.routing_decision
+    query = select(decision.c.decided_at, decision.c.trace).where(decision.c.order_id == order_id)
+    for row in conn.execute(query.order_by(decision.c.id)):
+        waits = (row.trace or {}).get("waits")
+        if waits and waits[0] == kind:
+            return row.decided_at  # type: ignore[no-any-return]
+    return None
 
 
 def decisions_since(conn: Connection, since: datetime) -> Iterator[Row[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from state import orders
-from sync import handover, planning, rerouting
+from sync import handover, planning, quoting, rerouting
 from sync.context import Hub, Run
 from sync.routing import together
 
@@ -16,7 +16,11 @@ def allocate(hub: Hub, run: Run) -> None:
         queue = together.queue(conn, hub, orders.awaiting_allocation(conn))
     for order_id, allotment in queue:
         with run.commit() as conn:
-            run.count("planned", planning.plan_order(conn, hub, order_id, allotment))
+            planned = planning.plan_order(conn, hub, order_id, allotment)
+            run.count("planned", planned)
+            if not planned and planning.waits_for_quotes(conn, hub, order_id):
+                for key in quoting.asking(hub):
+                    run.request(conn, key)
         if run.stopping:
             return
     handover.release_due(hub, run)

@@ -17,7 +17,7 @@ from mappings import canonical as c
 from state import catalogue, history, inbox, orders, stock
 from state import tables as t
 from state.batches import insert_rows
-from sync import amendment
+from sync import amendment, quoting
 from sync.context import Hub, Link, Run
 from sync.guard.cancellations import CancellationWatch
 from sync.guard.watch import holding
@@ -58,7 +58,7 @@ def pull_orders(hub: Hub, run: Run) -> None:
             watch.look(conn, link, arrivals)
             intake = take_in(conn, link, arrivals, hub.clock.now())
             run.save_cursor(conn, page.cursor)
-            for key in sorted(intake.wake):
+            for key in sorted(quoting.asked_first(hub, intake.wake)):
                 run.request(conn, key)
         run.count("read", len(page.records))
         run.count("unchanged", len(page.records) - len(arrivals))

@@ -54,9 +54,24 @@ def plan_order(
 
 
 def would_ship(conn: Connection, hub: Hub, order_id: int) -> bool:
-    """Could any of the order's open lines be planned now? Changes nothing."""
+    """Could any of the order's open lines be planned, now or when its quotes are there?
+
+    Changes nothing.
+    """
     order = orders.get(conn, order_id)
-    return _may_be_planned(order) and bool(_decided(conn, hub, order, None)[2].shares)
+    if not _may_be_planned(order):
+        return False
+    decision = _decided(conn, hub, order, None)[2]
+    return bool(decision.shares) or (decision.waits is not None and decision.waits[0] == "quotes")
+
+
+def waits_for_quotes(conn: Connection, hub: Hub, order_id: int) -> bool:
+    """Was it last decided that the order waits for what carriers are asked?"""
+    if not any(quoting.wait_minutes for quoting in hub.routing.quotes):
+        return False
+    row = fulfilment.last_decision(conn, order_id)
+    waits = trace.stored(row).waits if row is not None and trace.is_told(row) else None
+    return waits is not None and waits[0] == "quotes"
 
 
 def payment_came(conn: Connection, hub: Hub, order_id: int) -> bool:
@@ -78,7 +93,7 @@ def _decided(
 ) -> tuple[OrderFacts, tuple[SiteFacts, ...], Decision]:
     channel = hub.link_by_id(order.connection_id).name
     facts = survey.order_facts(conn, order, channel, hub.routing, hub.clock.now())
-    sites = survey.site_facts(conn, order, facts, allotment)
+    sites = survey.site_facts(conn, order, facts, hub.routing, allotment)
     return facts, sites, decide(facts, sites, hub.routing)
 
 

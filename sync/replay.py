@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, select
 from mappings import Definition
 from state import catalogue, history, inbox, orders, streams
 from state import tables as t
-from sync import amendment, intake
+from sync import amendment, intake, quoting
 from sync.consequences import consequences, situation
 from sync.context import Hub, Link
 from sync.order_rows import order_rows
@@ -206,7 +206,7 @@ class Replay:
         if self.dry_run:
             conn.rollback()
             return
-        for key in sorted(wake):
+        for key in sorted(quoting.asked_first(self.hub, wake)):
             streams.request(conn, key, self.hub.clock.now())
 
 

@@ -12,7 +12,7 @@ from jobs import app
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show
 from jobs.problems import OperatorError
-from state import catalogue, grounds
+from state import catalogue, grounds, rate_quotes
 from sync import outcomes
 from sync.context import Link
 
@@ -23,6 +23,8 @@ _COLUMNS = {
     "detail": "detail",
     "remedy": "mend",
 }
+
+_QUOTES_READ = 200
 
 
 @click.command()
@@ -70,10 +72,30 @@ def _installation(installation: app.App) -> list[Finding]:
     rules = hub.routing
     told = f"{rules.name} ({rules.version()}): {len(rules.rules)} rules, {len(rules.rates)} rates"
     findings.append(Finding("routing", True, told))
+    findings += _quoted_currencies(installation)
     if not settings.connections:
         remedy = "Add a [connections.NAME]: `crossdock connections` shows what each one needs."
         findings.append(Finding("connections", False, "there are none", remedy))
     return findings + _promise_rules(installation)
+
+
+def _quoted_currencies(installation: app.App) -> list[Finding]:
+    """Carriers whose answers are of no use: their currency is known only once they answered."""
+    hub = installation.hub
+    if not hub.routing.quotes:
+        return []
+    with hub.store.read() as conn:
+        rows = rate_quotes.listing(conn, hub.clock.now(), _QUOTES_READ)
+    currencies: dict[str, set[str]] = {}
+    for row in rows:
+        currencies.setdefault(row.connection, set()).update(one["currency"] for one in row.offers)
+    ours = hub.routing.currency
+    remedy = f"Have the account charge in {ours}, or count in its currency in {hub.routing.name}."
+    return [
+        Finding("quotes", False, f"{name} quotes in {', '.join(sorted(found))}, not {ours}", remedy)
+        for name, found in currencies.items()
+        if found and ours not in found and name in hub.routing.quoting
+    ]
 
 
 def _promise_rules(installation: app.App) -> list[Finding]:

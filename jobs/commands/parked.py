@@ -14,6 +14,7 @@ from jobs.problems import UsageProblem
 from state import orders, streams
 from state.store import Store
 from sync import parked as sync_parked
+from sync import quoting
 
 _COLUMNS = {
     "what": "what",
@@ -72,7 +73,7 @@ def retry(config: Path | None, connection: str | None, as_json: bool) -> None:
             if connection in (None, name):
                 with hub.store.write() as conn:
                     counts, wake = sync_parked.retry(conn, hub, link)
-                    for key in sorted(wake):
+                    for key in sorted(quoting.asked_first(hub, wake)):
                         streams.request(conn, key, hub.clock.now())
                 rows.append({"connection": name, **counts})
     columns = {
@@ -105,7 +106,8 @@ def release(config: Path | None, order: str, reason: str, as_json: bool) -> None
         now = hub.clock.now()
         with hub.store.write() as conn:
             lifted = sync_parked.release(conn, row.id, getpass.getuser(), reason, now)
-            streams.request(conn, "allocate", now)
+            for key in quoting.asked_first(hub, {"allocate"}):
+                streams.request(conn, key, now)
     if as_json:
         show_json({"order": row.channel_order_name, "released": lifted})
     elif lifted:

@@ -1,4 +1,4 @@
-"""``crossdock route``: try routing rules before they are in force."""
+"""``crossdock route``: try routing rules before they are in force; see what carriers quoted."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from sqlalchemy import Row
 
+from jobs.app import rules_of
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.commands.replay import moment
 from jobs.listing import show, show_json
-from jobs.problems import OperatorError, UsageProblem
-from jobs.settings_loader import Configuration
-from sync.routing import rulefile
-from sync.routing.rules import Rules
+from jobs.problems import OperatorError
+from mappings.numbers import major_units
+from state import rate_quotes
 from sync.simulation import past, picture, report
 from sync.simulation.past import Simulated
 
@@ -26,7 +27,7 @@ _file = click.Path(path_type=Path, dir_okay=False)
 
 @click.group()
 def route() -> None:
-    """Try routing rules on the orders of the past."""
+    """Try routing rules on the orders of the past, and see what carriers quoted."""
 
 
 @route.command("simulate")
@@ -71,7 +72,7 @@ def simulate(
       crossdock route simulate --rules new.toml --since 2026-11-01 --json
     """
     with opened_store(config) as (configuration, store, clock):
-        rules = _rules(configuration, file)
+        rules = rules_of(configuration, file)
         start = moment(since, ZoneInfo("UTC"), clock.now())
         with store.read() as conn:
             found = past.simulate(conn, rules, start)
@@ -86,12 +87,60 @@ def simulate(
         _show(found)
 
 
-def _rules(configuration: Configuration, file: Path) -> Rules:
-    settings = configuration.settings
-    try:
-        return rulefile.load(file, channels=settings.connections, locations=settings.locations)
-    except rulefile.RulesInvalid as error:
-        raise UsageProblem(str(error), f"Mend {file}.") from None
+@route.command("quotes")
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many."
+)
+@as_json
+@settings_option
+def quotes(config: Path | None, limit: int, as_json: bool) -> None:
+    """List what carriers said that parcels cost, as far as it is still good, the newest first.
+
+    They are asked by `crossdock once pull-rates` and, of itself, before orders are planned, when
+    the rule file has [[quotes]]. Prices are as they were quoted, without your percentage.
+
+    \b
+    Examples:
+      crossdock route quotes
+      crossdock route quotes --limit 500 --json
+    """
+    with opened_store(config) as (_, store, clock), store.read() as conn:
+        rows = [_quote(row) for row in rate_quotes.listing(conn, clock.now(), limit)]
+    if not rows and not as_json:
+        click.echo("No quote is good now.")
+        return
+    show(rows, _QUOTE_COLUMNS, as_json=as_json)
+
+
+_QUOTE_COLUMNS = {
+    "quote": "no",
+    "connection": "asked",
+    "location": "from",
+    "to": "to",
+    "up_to_g": "up to g",
+    "good_until": "good until",
+    "told": "offers",
+}
+
+
+def _quote(row: Row[Any]) -> dict[str, Any]:
+    offers = [
+        {**offer, "amount": str(major_units(offer["amount"], offer["currency"]))}
+        for offer in row.offers
+    ]
+    told = ", ".join(f"{one['service']} {one['amount']} {one['currency']}" for one in offers)
+    return {
+        "quote": row.id,
+        "connection": row.connection,
+        "location": row.location,
+        "to": f"{row.to_country} {row.to_postcode}",
+        "up_to_g": row.weight_g,
+        "quoted_at": row.quoted_at,
+        "good_until": row.valid_until,
+        "offers": offers,
+        "problem": row.problem,
+        "told": told or row.problem or "nobody goes there",
+    }
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:

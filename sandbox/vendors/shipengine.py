@@ -19,11 +19,13 @@ from sandbox.vendors.shipengine_account import (
     Carrier,
     Label,
     Service,
+    origin_country,
     serves,
+    target_country,
 )
 from sandbox.vendors.shipengine_body import label_json, tracking_json
 from sandbox.vendors.shipengine_problem import engine_problem, request_id
-from sandbox.vendors.shipengine_rates import origin_country, target_country, unfit
+from sandbox.vendors.shipengine_rates import unfit
 from sandbox.wire import Call, Json, Route, Vendor, moment_of, part, reply
 
 API_KEY = "TEST_sandbox"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sandbox.wire import Json
+from sandbox.wire import Json, part
 
 CURRENCY = "eur"
 
@@ -15,7 +15,10 @@ DELIVERED_AFTER = timedelta(hours=26)
 
 @dataclass(frozen=True)
 class Service:
-    """A tariff in euro cents: ``base`` plus ``per_kg`` for every started kilogram."""
+    """A tariff in euro cents for zone 1 and 2: ``base``, and ``per_kg`` for every started kilogram.
+
+    Farther zones cost more by ``ZONE_PERCENT``.
+    """
 
     code: str
     name: str
@@ -64,6 +67,8 @@ BY_ID = {carrier.carrier_id: carrier for carrier in CARRIERS}
 _EUROPE = frozenset(
     ["AT", "BE", "CH", "CZ", "DE", "DK", "ES", "FR", "GB", "IT", "LU", "NL", "NO", "PL", "SE"]
 )
+_NEIGHBOURS = frozenset(["AT", "BE", "CH", "CZ", "DK", "FR", "LU", "NL", "PL"])
+ZONE_PERCENT = {1: 100, 2: 100, 3: 125, 4: 160}
 GRAMS = {"gram": 1.0, "kilogram": 1000.0, "ounce": 28.349523125, "pound": 453.59237}
 
 
@@ -125,7 +130,7 @@ class ShipEngineAccount:
             shipment=shipment,
             carrier=carrier,
             service=service,
-            cost=price(service, weight_g(shipment)),
+            cost=price(service, weight_g(shipment), shipment_zone(shipment)),
             tracking=f"{carrier.code.upper()[:3]}{label_id.removeprefix('se-'):0>11}",
             created=at,
             ship_date=ship_date(shipment, at),
@@ -154,9 +159,33 @@ def weight_g(shipment: Json) -> int:
     return int(-(-total // 1))
 
 
-def price(service: Service, grams: int) -> int:
+def price(service: Service, grams: int, zone: int) -> int:
     """Euro cents for a weight: every started kilogram counts."""
-    return service.base + service.per_kg * max(1, -(-grams // 1000))
+    at_home = service.base + service.per_kg * max(1, -(-grams // 1000))
+    return at_home * ZONE_PERCENT[zone] // 100
+
+
+def zone_of(origin: str, target: str) -> int:
+    """1 at home, 2 between Germany and a neighbour, 3 within Europe, 4 beyond."""
+    if origin == target:
+        return 1
+    if "DE" in (origin, target) and {origin, target} & _NEIGHBOURS:
+        return 2
+    return 3 if {origin, target} <= _EUROPE else 4
+
+
+def shipment_zone(shipment: Json) -> int:
+    return zone_of(origin_country(shipment), target_country(shipment))
+
+
+def target_country(shipment: Json) -> str:
+    """Where a shipment goes."""
+    return str(part(shipment, "ship_to")["country_code"])
+
+
+def origin_country(shipment: Json) -> str:
+    """Where a shipment starts; from a stored warehouse it is Germany."""
+    return str(part(shipment, "ship_from").get("country_code") or "DE")
 
 
 def serves(service: Service, origin: str, target: str) -> bool:

@@ -88,18 +88,18 @@ def _package(label: Label, row: Json, place: int) -> Json:
 
 
 def rate_json(
-    rate_id: str | None, carrier: Carrier, service: Service, grams: int, at: datetime
+    rate_id: str | None, carrier: Carrier, service: Service, grams: int, zone: int, at: datetime
 ) -> Json:
     """One rate; an estimate (no shipment behind it) has no ``rate_id``."""
     arrival = stamp(at + timedelta(days=service.days))
     body: Json = {
         "rate_type": "shipment" if rate_id else "check",
         "carrier_id": carrier.carrier_id,
-        "shipping_amount": money(price(service, grams)),
+        "shipping_amount": money(price(service, grams, zone)),
         "insurance_amount": money(0),
         "confirmation_amount": money(0),
         "other_amount": money(0),
-        "zone": 1 if service.domestic else 5,
+        "zone": zone,
         "package_type": "package",
         "delivery_days": service.days,
         "guaranteed_service": False,

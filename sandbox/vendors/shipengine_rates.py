@@ -10,10 +10,14 @@ from sandbox.vendors.shipengine_account import (
     GRAMS,
     Carrier,
     Service,
+    origin_country,
     serves,
+    shipment_zone,
+    target_country,
     weight_g,
+    zone_of,
 )
-from sandbox.vendors.shipengine_body import quoted_shipment, rate_json
+from sandbox.vendors.shipengine_body import money, quoted_shipment, rate_json
 from sandbox.vendors.shipengine_problem import engine_problem
 from sandbox.wire import Call, Json, Route, entries, part, reply, rows
 
@@ -24,6 +28,15 @@ _ADDRESS = (
     "state_province",
     "postal_code",
     "country_code",
+)
+
+
+_PLACE = ("country_code", "postal_code", "city_locality", "state_province")
+_ESTIMATED = (
+    *(f"from_{name}" for name in _PLACE),
+    *(f"to_{name}" for name in _PLACE),
+    "weight",
+    "ship_date",
 )
 
 
@@ -40,7 +53,8 @@ def calculate_rates(call: Call) -> Response:
     for carrier, service in _offers(asked, origin_country(shipment), target_country(shipment)):
         rate_id = account.new_id()
         account.rates[rate_id] = (shipment, carrier, service)
-        rates.append(rate_json(rate_id, carrier, service, weight_g(shipment), call.now))
+        zone = shipment_zone(shipment)
+        rates.append(rate_json(rate_id, carrier, service, weight_g(shipment), zone, call.now))
     response = {
         "rates": rates,
         "invalid_rates": [],
@@ -53,19 +67,27 @@ def calculate_rates(call: Call) -> Response:
 
 
 def estimate_rates(call: Call) -> Response:
-    """Rates from postcodes alone: an array, without rate ids."""
+    """Rates between two places: an array without rate ids, empty where nobody goes.
+
+    A service that takes envelopes is listed once more for them, whatever the weight.
+    """
     body = call.json()
     asked = entries(body, "carrier_ids") or [body.get("carrier_id")]
-    for name in ("from_country_code", "to_country_code", "to_postal_code", "weight"):
+    for name in _ESTIMATED:
         if not body.get(name):
             return _required(name)
     if not _weighs(part(body, "weight")):
         return _required("weight")
     grams = weight_g({"packages": [{"weight": body["weight"]}]})
-    offers = _offers(asked, str(body["from_country_code"]), str(body["to_country_code"]))
-    return reply(
-        [rate_json(None, carrier, service, grams, call.now) for carrier, service in offers]
-    )
+    origin, target = str(body["from_country_code"]), str(body["to_country_code"])
+    rates = []
+    for carrier, service in _offers(asked, origin, target):
+        rate = rate_json(None, carrier, service, grams, zone_of(origin, target), call.now)
+        rates.append(rate)
+        if carrier.code == "dhl_express":
+            envelope = {"package_type": "envelope", "shipping_amount": money(service.base // 2)}
+            rates.append(rate | envelope)
+    return reply(rates)
 
 
 def _offers(asked: list[str], origin: str, target: str) -> list[tuple[Carrier, Service]]:
@@ -76,16 +98,6 @@ def _offers(asked: list[str], origin: str, target: str) -> list[tuple[Carrier, S
         for service in carrier.services
         if serves(service, origin, target)
     ]
-
-
-def target_country(shipment: Json) -> str:
-    """Where a shipment goes."""
-    return str(part(shipment, "ship_to")["country_code"])
-
-
-def origin_country(shipment: Json) -> str:
-    """Where a shipment starts; from a stored warehouse it is Germany."""
-    return str(part(shipment, "ship_from").get("country_code") or "DE")
 
 
 def unfit(shipment: Json) -> Response | None:

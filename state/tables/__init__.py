@@ -43,6 +43,7 @@ from state.tables.promise import (
     promise_ground,
     sku_tag,
 )
+from state.tables.rates import rate_quote
 from state.tables.stock import (
     bundle_component,
     channel_location,
@@ -91,6 +92,7 @@ __all__ = [
     "product",
     "promise_ground",
     "rate_bucket",
+    "rate_quote",
     "refund",
     "refund_line",
     "reservation",

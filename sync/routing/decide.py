@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 import msgspec
 
-from sync.routing import exact
+from sync.routing import exact, quotes
 from sync.routing.decision import Decision, Share, Unfilled, Verdict
 from sync.routing.facts import Incoming, LineFacts, OrderFacts, SiteFacts
 from sync.routing.judging import barred, counted, judged
@@ -70,13 +70,15 @@ def prepare(order: OrderFacts, sites: Sequence[SiteFacts], rules: Rules) -> Prep
         lines=tuple(Line(line.line_id, line.sku_id, line.quantity) for line in order.lines),
         sites=tuple(eligible),
         split_cost=rules.objective.split,
-        # Weight is no reason to leave goods where they are.
+        # Neither weight nor a dear carrier is a reason to leave goods where they are.
         unfilled_cost=rules.objective.unfilled
-        + max((cost for site in eligible for cost in site.line_costs), default=0),
+        + max((cost for site in eligible for cost in site.line_costs), default=0)
+        + max((verdict.quoted.price for verdict in verdicts if verdict.quoted), default=0),
         max_parcels=1 if alone else settled.max_parcels or max(1, len(eligible)),
         ship_complete=bool(settled.ship_complete),
     )
-    return Prepared(policy, tuple(verdicts), task, _waits(order, policy), kept, tuple(coming))
+    waits = _waits(order, policy) or _waits_for_quotes(order, sites, rules, policy)
+    return Prepared(policy, tuple(verdicts), task, waits, kept, tuple(coming))
 
 
 def _waits(order: OrderFacts, policy: Policy) -> tuple[str, str] | None:
@@ -91,6 +93,20 @@ def _waits(order: OrderFacts, policy: Policy) -> tuple[str, str] | None:
     if settled.not_before is not None and order.decided_at.date() < settled.not_before:
         return "not_before", f"not before {settled.not_before} (rule {policy.by['not_before']})"
     return None
+
+
+def _waits_for_quotes(
+    order: OrderFacts, sites: Sequence[SiteFacts], rules: Rules, policy: Policy
+) -> tuple[str, str] | None:
+    awaited = quotes.awaited(rules, order, askable(sites, policy))
+    return ("quotes", f"{awaited} is asked what the parcel would cost") if awaited else None
+
+
+def askable(sites: Iterable[SiteFacts], policy: Policy) -> list[SiteFacts]:
+    """Locations whose parcels may cost what a carrier quotes; none where the buyer collects."""
+    if policy.settled.pickup is not None:
+        return []
+    return [site for site in sites if not barred(site, policy)]
 
 
 def _decision(order: OrderFacts, rules: Rules, prepared: Prepared, found: Assignment) -> Decision:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 import msgspec
 
 from sync.routing.policy import Policy
+from sync.routing.quotes import Quoted
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -19,6 +20,8 @@ class Verdict(msgspec.Struct, frozen=True):
     ``dropped``: why it could not serve the order at all, else empty. ``lacks``: what keeps it from
     serving the order alone, by SKU. ``terms``: what one parcel from here costs, in minor units of
     the rules' currency; ``alone``: with the goods' weight, when it could send everything.
+    ``quoted``: the offer that ``parcel`` among them is; ``unquoted``: why the table was used where
+    the rules want an offer.
     """
 
     location_id: int
@@ -31,6 +34,8 @@ class Verdict(msgspec.Struct, frozen=True):
     terms: dict[str, int] = {}
     alone: int | None = None
     arrives_at: datetime | None = None
+    quoted: Quoted | None = None
+    unquoted: str = ""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -57,8 +62,8 @@ class Unfilled(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """``waits``: why nothing is planned at all, with its kind: payment, hold, parked or
-    not_before.
+    """``waits``: why nothing is planned at all, with its kind: payment, hold, parked, not_before or
+    quotes.
 
     ``cost``: of the shares in minor units of ``currency``, the sum of the chosen locations' terms,
     the shares' weight and ``split``; the price of what is left out is not a cost.

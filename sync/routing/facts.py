@@ -42,12 +42,37 @@ class Incoming(msgspec.Struct, frozen=True):
     due_on: date
 
 
+class Offer(msgspec.Struct, frozen=True):
+    """What one service would charge: minor units of ``currency``; ``days`` in transit, if told."""
+
+    carrier: str
+    service: str
+    amount: int
+    currency: str
+    days: int | None = None
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """A carrier's answer about parcels of up to ``weight_g`` from a location to the order's place.
+
+    ``problem``: why it offers nothing, where that was said.
+    """
+
+    quote_id: int
+    connection: str
+    weight_g: int
+    quoted_at: datetime
+    offers: tuple[Offer, ...] = ()
+    problem: str = ""
+
+
 class OrderFacts(msgspec.Struct, frozen=True):
     """One order to be routed.
 
     ``value``: the channel's total, minor units of ``currency``. ``due_at``: the channel's promise.
     ``earlier_orders``: null when no rule asks. ``parked_lines``: lines that wait for a person and
-    are not among ``lines``. ``passed``: rules whose hold a person has lifted.
+    are not among ``lines``. ``passed``: rules whose hold a person has lifted. ``waiting_since``:
+    when it first could have been planned but for missing quotes; null when no rule lets it wait.
     """
 
     order_id: int
@@ -67,6 +92,7 @@ class OrderFacts(msgspec.Struct, frozen=True):
     earlier_orders: int | None = None
     parked_lines: int = 0
     passed: tuple[str, ...] = ()
+    waiting_since: datetime | None = None
 
 
 class SiteFacts(msgspec.Struct, frozen=True):
@@ -75,7 +101,8 @@ class SiteFacts(msgspec.Struct, frozen=True):
     ``stock``: what is available by SKU id. ``allotted``: of a SKU for which several orders compete,
     what this order may take here; SKUs that it does not name are free. ``ready_at``: when a parcel
     ordered now leaves. ``given_up``: why this location shall not have the order (again).
-    ``orders_today``, ``units_today``: what it was given since midnight in its own zone.
+    ``orders_today``, ``units_today``: what it was given since midnight in its own zone. ``quote``:
+    the newest that is good for what it could send of the order.
     """
 
     location_id: int
@@ -96,3 +123,4 @@ class SiteFacts(msgspec.Struct, frozen=True):
     daily_units: int | None = None
     orders_today: int = 0
     units_today: int = 0
+    quote: Quote | None = None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 
 from sync.routing.decision import Verdict
 from sync.routing.facts import UNIT, LineFacts, OrderFacts, SiteFacts
-from sync.routing.policy import Policy, any_alike, rate_of
+from sync.routing.policy import Policy, any_alike, late_cost
 from sync.routing.problem import Site
-from sync.routing.rules import LATE_DAYS_MAX, Rate, Rules
+from sync.routing.quotes import Fare, fare_of
+from sync.routing.rules import Rate, Rules
 
 _DAY = timedelta(days=1)
 
@@ -20,19 +21,21 @@ def judged(
 ) -> tuple[Verdict, Site | None]:
     """A location's verdict and, unless it is dropped, what its parcels cost."""
     collects = policy.settled.pickup is not None
-    rate = Rate(parcel=0) if collects else rate_of(rules, order, site.code)
+    fare = Fare(Rate(parcel=0)) if collects else fare_of(rules, order, site, policy)
+    rate = fare.rate
     stock = {line.sku_id: _offered(line, site) for line in order.lines}
     verdict = Verdict(site.location_id, site.code, site.km, site.precision, site.ready_at)
     why = _dropped(order, site, policy, stock)
     if not why and rate is None:
         why = f"there is no rate from here to {order.country or 'an unknown country'}"
+        why += f", and {fare.unquoted}" if fare.unquoted else ""
     if why or rate is None:
         return msgspec.structs.replace(verdict, dropped=why), None
     arrives = site.ready_at + _DAY * rate.days
     terms = {
         "parcel": rate.parcel,
         "distance": 0 if collects else site.km * rules.objective.per_100_km // 100,
-        "lateness": _days_late(policy, arrives) * rules.objective.per_day_late,
+        "lateness": late_cost(rules, policy, arrives),
         "imbalance": rules.objective.imbalance * _used_percent(site) // 100,
         "surcharge": _surcharge(policy, site.code),
     }
@@ -45,6 +48,8 @@ def judged(
         lacks=lacks,
         alone=None if lacks else sum(terms.values()) + sum(weights),
         arrives_at=arrives,
+        quoted=fare.quoted,
+        unquoted=fare.unquoted,
     )
     costs = (sum(terms.values()), weights)
     return verdict, Site(site.location_id, site.code, *costs, stock)
@@ -130,13 +135,6 @@ def _lacks(order: OrderFacts, site: SiteFacts, stock: dict[int, int]) -> tuple[s
 def _kept(site: SiteFacts, sku_id: int) -> str:
     kept = site.allotted.get(sku_id, site.stock.get(sku_id, 0)) < site.stock.get(sku_id, 0)
     return " for this order (it is scarce)" if kept else ""
-
-
-def _days_late(policy: Policy, arrives_at: datetime) -> int:
-    """Begun days between the promise and the arrival, as many as count."""
-    if policy.due_at is None:
-        return 0
-    return min(LATE_DAYS_MAX, max(0, -((policy.due_at - arrives_at) // _DAY)))
 
 
 def _used_percent(site: SiteFacts) -> int:

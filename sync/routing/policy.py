@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from sync.routing.calendars import days_late
 from sync.routing.facts import UNIT, OrderFacts
-from sync.routing.rules import Rate, Rule, Rules, Then, When
+from sync.routing.rules import LATE_DAYS_MAX, Quoting, Rate, Rule, Rules, Then, When
 
 PAID_ENOUGH = {
     "none": ("none", "authorised", "captured"),
@@ -82,6 +83,12 @@ def rate_of(rules: Rules, order: OrderFacts, code: str) -> Rate | None:
     return next((rate for rate in rules.rates if _carries(rate, rules, order, code)), None)
 
 
+def late_cost(rules: Rules, policy: Policy, arrives_at: datetime) -> int:
+    """What a parcel costs for arriving after the promise."""
+    days = min(LATE_DAYS_MAX, days_late(policy.due_at, arrives_at))
+    return days * rules.objective.per_day_late
+
+
 def hold_reason(rule: Rule) -> str:
     """What a hold says that a rule places; by it a person's word is known to be about the rule."""
     return f"{rule.then.hold} (rule {rule.name})"
@@ -99,13 +106,18 @@ def any_alike(words: Iterable[str], patterns: Iterable[str]) -> bool:
 
 
 def _carries(rate: Rate, rules: Rules, order: OrderFacts, code: str) -> bool:
-    if rate.from_ and not any_alike((code,), rate.from_):
-        return False
     if rate.up_to_g is not None and weight_g(order) > rate.up_to_g:
         return False
-    if not rate.to:
+    return goes(rate, rules, order, code)
+
+
+def goes(fare: Rate | Quoting, rules: Rules, order: OrderFacts, code: str) -> bool:
+    """Is it for parcels from ``code`` to the buyer?"""
+    if fare.from_ and not any_alike((code,), fare.from_):
+        return False
+    if not fare.to:
         return True
-    places = [place for word in rate.to for place in rules.zones.get(word, (word,))]
+    places = [place for word in fare.to for place in rules.zones.get(word, (word,))]
     return any_alike((order.country, f"{order.country}-{order.postcode}"), places)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from mappings.definition import nearest
 from mappings.problems import DefinitionProblem
 from mappings.toml_lines import lines_of
-from sync.routing.rules import Objective, Rate, Rule, Rules
+from sync.routing.rules import Objective, Quoting, Rate, Rule, Rules
 
 SHIPPED = Path(__file__).parent / "default.toml"
 
@@ -41,8 +41,12 @@ def load(
     *,
     channels: Iterable[str] | None = None,
     locations: Iterable[str] | None = None,
+    quoting: Iterable[str] | None = None,
 ) -> Rules:
-    """Read and check a rule file. ``channels`` and ``locations``: those there are, where known.
+    """Read and check a rule file.
+
+    ``channels``, ``locations`` and ``quoting`` (connections that can be asked for prices): those
+    there are, where known.
 
     Raises ``RulesInvalid``.
     """
@@ -60,6 +64,7 @@ def load(
     if rules is not None:
         reading.check_zones(rules)
         reading.check_names(rules, channels, locations)
+        reading.check_quotes(rules, channels, quoting)
     if rules is None or reading.problems:
         raise RulesInvalid(reading.problems)
     return rules
@@ -159,15 +164,34 @@ class _Reading:
 
     def check_zones(self, rules: Rules) -> None:
         """A word in ``to`` that is no country must be one of the file's zones."""
-        for n, rate in enumerate(rules.rates):
-            for m, word in enumerate(rate.to):
+        for table, n, fare in _fares(rules):
+            for m, word in enumerate(fare.to):
                 is_country = len(word.partition("-")[0]) <= 2 and word == word.upper()
                 if word not in rules.zones and not is_country:
                     self.complain(
-                        ("rates", n, "to", m),
+                        (table, n, "to", m),
                         f"{word!r} is neither a country (DE), a postcode (DE-10*) nor one of "
                         f"[zones]{nearest(word, rules.zones)}",
                     )
+
+    def check_quotes(
+        self, rules: Rules, connections: Iterable[str] | None, quoting: Iterable[str] | None
+    ) -> None:
+        """Who is asked must be there and able to answer, and there must be a price without it."""
+        if rules.quotes and not rules.rates:
+            self.complain(
+                ("quotes", 0), "nothing says what a parcel without a quote costs: add [[rates]]"
+            )
+        there = None if connections is None else sorted(connections)
+        able = None if quoting is None else sorted(quoting)
+        for n, one in enumerate(rules.quotes):
+            place: Place = ("quotes", n, "connection")
+            if there is not None and one.connection not in there:
+                near = nearest(one.connection, there)
+                self.complain(place, f"there is no [connections.{one.connection}]{near}")
+            elif able is not None and one.connection not in able:
+                known = ", ".join(able) or "none of yours"
+                self.complain(place, f"{one.connection} cannot be asked for prices: {known} can")
 
     def check_names(
         self, rules: Rules, channels: Iterable[str] | None, locations: Iterable[str] | None
@@ -193,10 +217,18 @@ def _channels(rules: Rules) -> Iterator[tuple[Place, str]]:
             yield ("rules", n, "when", "channel"), name
 
 
-def _locations(rules: Rules) -> Iterator[tuple[Place, str]]:
+def _fares(rules: Rules) -> Iterator[tuple[str, int, Rate | Quoting]]:
+    """Every rate and every quoting, with its table and its place in it."""
     for n, rate in enumerate(rules.rates):
-        for name in rate.from_:
-            yield ("rates", n, "from"), name
+        yield "rates", n, rate
+    for n, quoting in enumerate(rules.quotes):
+        yield "quotes", n, quoting
+
+
+def _locations(rules: Rules) -> Iterator[tuple[Place, str]]:
+    for table, n, fare in _fares(rules):
+        for name in fare.from_:
+            yield (table, n, "from"), name
     for n, rule in enumerate(rules.rules):
         then = rule.then
         pickup = (then.pickup,) if then.pickup else ()
@@ -223,7 +255,7 @@ def _options(wanted: Any) -> tuple[Any, ...]:
 
 
 def _is_table(element: Any) -> bool:
-    return isinstance(element, type) and issubclass(element, (Rate, Rule, Objective))
+    return isinstance(element, type) and issubclass(element, (Rate, Quoting, Rule, Objective))
 
 
 def _example(wanted: Any) -> str:

@@ -56,6 +56,25 @@ class Rate(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     up_to_g: Counted | None = None
 
 
+class Quoting(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """Whose prices count instead of a rate, by where a parcel goes; the first that fits counts.
+
+    ``connection`` is asked, for parcels rounded up to ``step_g``. ``services``: those that may be
+    used; none named means all. ``percent`` is added to what is quoted, or taken off below zero. A
+    quote is good for ``good_hours``. Where there is none ``rates`` count, and an order waits for it
+    no longer than ``wait_minutes``.
+    """
+
+    connection: str
+    services: Patterns = ()
+    percent: Annotated[int, Meta(ge=-100, le=1000)] = 0
+    good_hours: Annotated[int, Meta(ge=1, le=8760)] = 24
+    wait_minutes: Annotated[int, Meta(ge=0, le=10_080)] = 0
+    step_g: Counted = 1000
+    from_: Patterns = ()
+    to: Patterns = ()
+
+
 class When(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which orders a rule is for: all that is said must hold, and nothing said means every order.
 
@@ -122,11 +141,15 @@ class Rules(msgspec.Struct, frozen=True):
     objective: Objective = Objective()
     zones: dict[str, Patterns] = {}
     rates: tuple[Rate, ...] = ()
+    quotes: tuple[Quoting, ...] = ()
     rules: tuple[Rule, ...] = ()
 
     @property
     def dearest_parcel(self) -> int:
-        """More than any parcel costs without its weight; a line left out has to cost more yet."""
+        """More than any parcel costs without its weight; a line left out has to cost more yet.
+
+        What carriers quote is not known here: it is added when an order is decided.
+        """
         cost = self.objective
         surcharges = [max((rule.then.surcharge or {}).values(), default=0) for rule in self.rules]
         return (
@@ -137,6 +160,11 @@ class Rules(msgspec.Struct, frozen=True):
             + cost.imbalance
             + cost.split
         )
+
+    @property
+    def quoting(self) -> frozenset[str]:
+        """The connections whose prices are wanted."""
+        return frozenset(quoting.connection for quoting in self.quotes)
 
     @property
     def asks_history(self) -> bool:

@@ -11,13 +11,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row
 
-from state import catalogue, fulfilment, history, orders, stock
+from state import catalogue, fulfilment, history, orders, rate_quotes, routing_history, stock
 from sync.routing.distance import Place, between
-from sync.routing.facts import UNIT, Incoming, LineFacts, OrderFacts, SiteFacts
+from sync.routing.facts import UNIT, Incoming, LineFacts, Offer, OrderFacts, Quote, SiteFacts
 from sync.routing.hours import Hours, hours_of, midnight, opening
 from sync.routing.policy import hold_reason
+from sync.routing.quotes import Lane, lane_of
 from sync.routing.rules import Paid, Rules
 
 Allotment = Mapping[tuple[int, int], int]
@@ -58,11 +60,20 @@ def order_facts(
             for rule in rules.rules
             if rule.then.hold is not None and hold_reason(rule) in lifted
         ),
+        waiting_since=(
+            routing_history.first_wait(conn, order.id, "quotes") or now
+            if any(quoting.wait_minutes for quoting in rules.quotes)
+            else None
+        ),
     )
 
 
 def site_facts(
-    conn: Connection, order: Row[Any], facts: OrderFacts, allotment: Allotment | None = None
+    conn: Connection,
+    order: Row[Any],
+    facts: OrderFacts,
+    rules: Rules,
+    allotment: Allotment | None = None,
 ) -> tuple[SiteFacts, ...]:
     """Every location that may serve the order's channel."""
     places = fulfilment.locations_of_channel(conn, order.connection_id)
@@ -81,7 +92,7 @@ def site_facts(
     )
     reasons = _given_up(conn, facts.order_id)
     coming = _coming(conn, [line.sku_id for line in facts.lines])
-    return tuple(
+    sites = tuple(
         _site(
             place,
             facts,
@@ -95,6 +106,7 @@ def site_facts(
         )
         for place in places
     )
+    return _with_quotes(conn, facts, sites, rules)
 
 
 def available(conn: Connection, sku_ids: Iterable[int]) -> dict[int, dict[int, int]]:
@@ -176,6 +188,36 @@ def _given_up(conn: Connection, order_id: int) -> dict[int, str]:
         for row in fulfilment.given_up(conn, order_id)
         if lifted_at is None or row.given_up_at > lifted_at
     }
+
+
+def _with_quotes(
+    conn: Connection, facts: OrderFacts, sites: tuple[SiteFacts, ...], rules: Rules
+) -> tuple[SiteFacts, ...]:
+    """The locations with what carriers have said that their parcels would cost."""
+    lanes = {site.location_id: lane_of(rules, facts, site) for site in sites if rules.quotes}
+    asked = [lane for lane in lanes.values() if lane is not None]
+    if not asked:
+        return sites
+    # The newest of a lane comes last and counts.
+    known = {
+        Lane(row.connection, row.location_id, *asked[0].to, row.weight_g): row
+        for row in rate_quotes.valid(
+            conn, [lane.location_id for lane in asked], asked[0].to, facts.decided_at
+        )
+    }
+    return tuple(
+        msgspec.structs.replace(site, quote=_quote(known.get(lane)))
+        if (lane := lanes[site.location_id]) is not None
+        else site
+        for site in sites
+    )
+
+
+def _quote(row: Row[Any] | None) -> Quote | None:
+    if row is None:
+        return None
+    offers = msgspec.convert(row.offers, tuple[Offer, ...])
+    return Quote(row.id, row.connection, row.weight_g, row.quoted_at, offers, row.problem)
 
 
 def _allotted(location_id: int, allotment: Allotment | None) -> dict[int, int]:

@@ -122,7 +122,7 @@ def _waiting(conn: Connection, hub: Hub, order_id: int) -> _Waiting:
     order = orders.get(conn, order_id)
     channel = hub.link_by_id(order.connection_id).name
     facts = survey.order_facts(conn, order, channel, hub.routing, hub.clock.now())
-    sites = survey.site_facts(conn, order, facts)
+    sites = survey.site_facts(conn, order, facts, hub.routing)
     return _Waiting(order_id, order.placed_at, prepare(facts, sites, hub.routing))
 
 

@@ -93,10 +93,24 @@ def _sum(decision: Decision, verdict: Verdict, shares: Sequence[Share]) -> str:
     terms = {**verdict.terms, "weight": sum(share.weight_cost for share in shares)}
     parts = [(name, terms[name]) for name in _TERMS if terms.get(name)]
     if not parts:
-        return "at no cost"
-    listed = " + ".join(f"{_money(amount, decision)} {name}" for name, amount in parts)
+        return f"at no cost{_by_what(verdict)}"
+    listed = " + ".join(
+        f"{_money(amount, decision)} {name}{_by_what(verdict) if name == 'parcel' else ''}"
+        for name, amount in parts
+    )
     total = sum(amount for _, amount in parts)
     return f"{listed} = {_money(total, decision)} {decision.currency}" if len(parts) > 1 else listed
+
+
+def _by_what(verdict: Verdict) -> str:
+    """Whose price a parcel's is, where the rules want carriers to be asked."""
+    if verdict.quoted is None:
+        return f" (by the table: {verdict.unquoted})" if verdict.unquoted else ""
+    quoted = verdict.quoted
+    return (
+        f" ({quoted.service}, quote {quoted.quote_id} of {quoted.connection}, "
+        f"{quoted.quoted_at:%Y-%m-%d %H:%M})"
+    )
 
 
 def _total(decision: Decision) -> Iterator[str]:
@@ -117,7 +131,7 @@ def _others(decision: Decision) -> Iterator[str]:
         if not why and verdict.alone is not None and decision.shares:
             why = (
                 f"{_money(verdict.alone, decision)} {decision.currency} against "
-                f"{_money(decision.cost, decision)} ({_far(verdict)})"
+                f"{_money(decision.cost, decision)} ({_far(verdict)}){_by_what(verdict)}"
             )
         yield f"{verdict.code} was not used" + (f": {why}" if why else "")
 

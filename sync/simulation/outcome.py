@@ -16,7 +16,7 @@ class Outcome(msgspec.Struct, frozen=True):
     ``locations``: codes, one parcel each. ``cost``: as its own rules count it, in minor units of
     ``currency``; ``shipping``: of this, what is paid to carriers (parcels and weight). ``km``: of
     all parcels. ``days_late``: of the latest parcel. ``units``, ``left_out``: millionths shipped
-    and not. ``waits``: why nothing is planned.
+    and not. ``waits``: why nothing is planned. ``quoted``: parcels that a carrier's quote prices.
     """
 
     locations: tuple[str, ...]
@@ -28,6 +28,7 @@ class Outcome(msgspec.Struct, frozen=True):
     units: int
     left_out: int
     waits: str = ""
+    quoted: int = 0
 
     @property
     def parcels(self) -> int:
@@ -47,6 +48,7 @@ def outcome(decision: Decision) -> Outcome:
         units=sum(share.quantity for share in decision.shares),
         left_out=sum(one.quantity for one in decision.unfilled),
         waits=decision.waits[1] if decision.waits else "",
+        quoted=sum(verdict.quoted is not None for verdict in used),
     )
 
 

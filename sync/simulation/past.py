@@ -107,7 +107,9 @@ def replay(decisions: Iterable[Row[Any]], rules: Rules, since: datetime) -> Simu
             repeated += 1
             world.note(waiting.pop(row.order_id), weight=-1)
         before, inputs = trace.stored(row), trace.inputs_of(row)
-        after = decide(inputs.order, world.seen(inputs.order, inputs.sites), rules)
+        # Quotes of the past are what they are: nobody waits for more of them.
+        asked = msgspec.structs.replace(inputs.order, waiting_since=None)
+        after = decide(asked, world.seen(inputs.order, inputs.sites), rules)
         pair = _Pair(inputs.order, inputs.sites, before, after)
         world.note(pair)
         if not before.shares:

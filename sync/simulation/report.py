@@ -81,6 +81,10 @@ _FIGURES: dict[str, Measure] = {
     "orders in more than one parcel": lambda outcomes: sum(one.parcels > 1 for one in outcomes),
     "split rate, % of planned": _percent_split,
     "parcels": lambda outcomes: sum(one.parcels for one in outcomes),
+    "parcels at a carrier's quote": lambda outcomes: sum(one.quoted for one in outcomes),
+    "parcels at the table's rate": lambda outcomes: sum(
+        one.parcels - one.quoted for one in outcomes
+    ),
     "km per parcel": _km_per_parcel,
     "units left out": lambda outcomes: _units(sum(one.left_out for one in outcomes)),
     "orders late": lambda outcomes: sum(one.days_late > 0 for one in outcomes),
@@ -118,6 +122,7 @@ _COLUMNS: dict[str, Callable[[Outcome], Any]] = {
     "shipping": lambda one: major_units(one.shipping, one.currency),
     "cost": lambda one: major_units(one.cost, one.currency),
     "km": lambda one: one.km,
+    "parcels_quoted": lambda one: one.quoted,
     "days_late": lambda one: one.days_late,
     "units_left_out": lambda one: _units(one.left_out),
     "waits": lambda one: one.waits,

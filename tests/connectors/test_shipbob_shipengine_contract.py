@@ -219,6 +219,10 @@ def test_every_request_to_shipengine_is_in_its_contract(
         for _ in range(2):
             (bought,) = engine.buy_labels({"k": parcel})
             assert bought.status == "applied"
+        priced = c.RateRequest(
+            ship_from=WAREHOUSE, ship_to=address, weight_g=2000, ship_at=START + timedelta(days=1)
+        )
+        assert engine.estimate_rates(priced)
     assert engine.track(bought.remote_id)
     assert engine.void_label(bought.remote_id).status == "applied"
     assert engine.check()[0].ok
@@ -227,6 +231,7 @@ def test_every_request_to_shipengine_is_in_its_contract(
         shipengine_contract(request)
     assert operations(recorder, "/shipengine/v1") == {
         "POST /rates",
+        "POST /rates/estimate",
         "POST /labels",
         "GET /labels",
         "GET /labels/external_shipment_id/FO-0",

@@ -11,7 +11,7 @@ import pytest
 import respx
 from pydantic import ValidationError
 
-from connectors.base import BuysLabels, Connector, Tracks
+from connectors.base import BuysLabels, Connector, EstimatesRates, Tracks
 from connectors.errors import Ambiguous, ConfigProblem, Rejected
 from connectors.shipengine import ShipEngine, ShipEngineConfig
 from mappings import Definitions, MappingError
@@ -114,7 +114,7 @@ def abroad(reference: str = "FO-1") -> c.LabelRequest:
 
 
 def test_it_has_the_capabilities_it_names(engine: ShipEngine) -> None:
-    for protocol in (Connector, BuysLabels, Tracks):
+    for protocol in (Connector, BuysLabels, EstimatesRates, Tracks):
         assert isinstance(engine, protocol), protocol
     assert engine.info.pushes["buy_labels"].idempotency == "lookup"
     assert engine.info.pushes["buy_labels"].lookup_lag_s > 0

@@ -82,31 +82,59 @@ def test_rates_validate_and_a_quoted_rate_can_be_bought(
     assert bought.json()["is_international"] is True
 
 
+ESTIMATE: dict[str, Any] = {
+    "carrier_ids": ["se-287001"],
+    "from_country_code": "DE",
+    "from_postal_code": "50667",
+    "from_city_locality": "Köln",
+    "from_state_province": "NW",
+    "to_country_code": "DE",
+    "to_postal_code": "10115",
+    "to_city_locality": "Berlin",
+    "to_state_province": "BE",
+    "weight": {"value": 2.5, "unit": "kilogram"},
+    "ship_date": "2026-11-02T10:00:00Z",
+}
+
+
 def test_estimates_and_carriers_validate(
     quiet: Sandbox, engine: Client, shipengine_contract: Check
 ) -> None:
     client = engine(quiet)
-    estimated = client.post(
-        "/rates/estimate",
-        json={
-            "carrier_ids": ["se-287001"],
-            "from_country_code": "DE",
-            "from_postal_code": "50667",
-            "from_city_locality": "Köln",
-            "from_state_province": "NW",
-            "to_country_code": "DE",
-            "to_postal_code": "10115",
-            "to_city_locality": "Berlin",
-            "to_state_province": "BE",
-            "weight": {"value": 2.5, "unit": "kilogram"},
-            "ship_date": "2026-11-02T10:00:00Z",
-        },
-    )
+    estimated = client.post("/rates/estimate", json=ESTIMATE)
     shipengine_contract(estimated)
     carriers = client.get("/carriers")
     shipengine_contract(carriers)
     assert [rate["shipping_amount"]["amount"] for rate in estimated.json()] == [6.0]
     assert len(carriers.json()["carriers"]) == 2
+
+
+def test_estimates_of_envelopes_far_countries_and_nobody_validate(
+    quiet: Sandbox, engine: Client, shipengine_contract: Check
+) -> None:
+    client = engine(quiet)
+    both = {"carrier_ids": ["se-287001", "se-287002"], "to_country_code": "US"}
+    for change, told in (
+        (both, [(4, "package", 77.44), (4, "envelope", 14.45)]),
+        ({"to_country_code": "US"}, []),
+    ):
+        reply = client.post("/rates/estimate", json=ESTIMATE | change)
+        shipengine_contract(reply)
+        assert [
+            (rate["zone"], rate["package_type"], rate["shipping_amount"]["amount"])
+            for rate in reply.json()
+        ] == told
+
+
+def test_an_estimate_lacks_nothing_that_the_contract_requires(
+    quiet: Sandbox, engine: Client, shipengine_contract: Check
+) -> None:
+    client = engine(quiet)
+    for name in ESTIMATE.keys() - {"carrier_ids"}:
+        reply = client.post("/rates/estimate", json=ESTIMATE | {name: None})
+        shipengine_contract(reply)
+        assert reply.status_code == 400
+        assert reply.json()["errors"][0]["field_name"] == name
 
 
 def test_refusals_validate(quiet: Sandbox, engine: Client, shipengine_contract: Check) -> None:

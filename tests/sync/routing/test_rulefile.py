@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sync.routing import rulefile
-from sync.routing.rules import Objective, Rules, Then, When
+from sync.routing.rules import Objective, Quoting, Rules, Then, When
 from tests.conftest import REPOSITORY
 
 GOOD = """
@@ -82,7 +82,7 @@ when = "always"
     said = dict.fromkeys(message for _, message in told)
     assert list(said) == [
         "currency: Expected str, got int",
-        "colour: unknown key: known are currency, name, objective, rates, rules, zones",
+        "colour: unknown key: known are currency, name, objective, quotes, rates, rules, zones",
         "objective.split: Expected int >= 0: write a whole number",
         "rates[1]: parcel is missing",
         "rules[1].when.b2b: Expected bool | null, got str: write true or false",
@@ -158,10 +158,85 @@ def test_the_version_names_the_content_and_not_the_comments(tmp_path: Path) -> N
 
 def test_the_rules_in_the_documentation_are_good(tmp_path: Path) -> None:
     page = (REPOSITORY / "docs" / "routing.md").read_text(encoding="utf-8")
-    [example] = [
-        text for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "rates" in text
-    ]
-    rules = rulefile.load(written(tmp_path, example))
+    example, asking = (
+        text
+        for text in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+        if "[routing]" not in text
+    )
+    rules = rulefile.load(written(tmp_path, example + asking))
     assert (len(rules.rates), len(rules.rules)) == (3, 4)
+    assert [quoting.connection for quoting in rules.quotes] == ["labels"]
     keys = {*When.__struct_fields__, *Then.__struct_fields__}
+    keys |= {field.encode_name for field in msgspec.structs.fields(Quoting)}
     assert {key for key in keys if f"`{key}`" not in page} == set()
+
+
+ASKING = """currency = "EUR"
+[zones]
+near = ["DE", "AT"]
+[[rates]]
+parcel = 450
+[[quotes]]
+connection = "labels"
+services = "dpd_*"
+from = "berlin"
+to = ["near"]
+percent = -10
+good_hours = 12
+wait_minutes = 30
+step_g = 500
+[[quotes]]
+connection = "labels"
+"""
+
+
+def test_a_file_may_ask_carriers_for_their_prices(tmp_path: Path) -> None:
+    rules = rulefile.load(
+        written(tmp_path, ASKING), channels=["labels"], locations=["berlin"], quoting=["labels"]
+    )
+    assert rules.quotes == (
+        Quoting("labels", ("dpd_*",), -10, 12, 30, 500, ("berlin",), ("near",)),
+        Quoting("labels", percent=0, good_hours=24, wait_minutes=0, step_g=1000),
+    )
+    assert rules.quoting == {"labels"}
+    plain = msgspec.to_builtins(rules, str_keys=True)
+    assert msgspec.convert(plain, Rules, strict=False).stored() == rules.stored()
+
+
+def test_who_cannot_be_asked_is_told_with_who_can(tmp_path: Path) -> None:
+    text = ASKING.replace('"labels"\nservices', '"lables"\nservices', 1)
+    text = text.replace('[[quotes]]\nconnection = "labels"\n', '[[quotes]]\nconnection = "shop"\n')
+    there = ["labels", "shop"]
+    said = problems(tmp_path, text, channels=there, locations=["berlin"], quoting=["labels"])
+    assert said == [
+        (
+            7,
+            "quotes[1].connection: there is no [connections.lables], did you mean 'labels'?",
+        ),
+        (16, "quotes[2].connection: shop cannot be asked for prices: labels can"),
+    ]
+    none = problems(tmp_path, text, channels=["shop"], locations=["berlin"], quoting=[])
+    assert none[1][1].endswith("shop cannot be asked for prices: none of yours can")
+
+
+def test_faults_of_quotes_are_told_with_their_lines(tmp_path: Path) -> None:
+    text = """currency = "EUR"
+[[quotes]]
+connection = "labels"
+percent = -101
+[[quotes]]
+percent = 5
+good_hours = 0
+"""
+    assert problems(tmp_path, text) == [
+        (4, "quotes[1].percent: Expected int >= -100: write a whole number"),
+        (5, "quotes[2]: connection is missing"),
+        (7, "quotes[2].good_hours: Expected int >= 1: write a whole number"),
+    ]
+    alone = 'currency = "EUR"\n[[quotes]]\nconnection = "labels"\nto = ["nowhere"]\nfrom = "x"\n'
+    said = problems(tmp_path, alone, locations=["berlin"])
+    assert [line for line, _ in said] == [2, 4, 5]
+    told = "quotes[1]: nothing says what a parcel without a quote costs: add [[rates]]"
+    assert said[0][1] == told
+    assert "'nowhere' is neither a country" in said[1][1]
+    assert "there is no [locations.x]" in said[2][1]
