@@ -195,7 +195,7 @@ class Pick:
                     total,
                     True,
                     line["quantity"] * _MICRO,
-                    0 if status == "fulfilled" else cancelled.get(number, 0),
+                    _cancelled(status, line["quantity"] * _MICRO, cancelled.get(number, 0)),
                     None,
                     "",
                 )
@@ -275,6 +275,10 @@ def _plain(text: str) -> str:
 
 def _tax(rate: Json, amount: int) -> Row:
     return (rate["label"], "other", str(rate["rate_percent"]), amount, False, "merchant")
+
+
+def _cancelled(status: str, ordered: int, refunded: int) -> int:
+    return {"fulfilled": 0, "cancelled": ordered}.get(status, refunded)
 
 
 def _refunded(item: Json) -> str:

@@ -90,8 +90,6 @@ def _line(
     suffix = "" if repeat == 1 else f"#{repeat}"
     sku_id = skus.get(line.channel_sku)
     reason, detail = park_reason(line, sku_id)
-    # Of lines that wait for a person nothing is known, and what has left cannot be cancelled.
-    settled = bool(reason) or order.status == "fulfilled"
     values = LineValues(
         line_no=no,
         channel_line_id=line.channel_line_id + suffix,
@@ -108,11 +106,20 @@ def _line(
         line_total=line.line_total,
         requires_shipping=line.requires_shipping,
         qty_ordered=line.quantity,
-        qty_cancelled=_NONE if settled else cancelled_quantity(line, order.refunds, _NONE),
+        qty_cancelled=_cancelled(line, order, parked=bool(reason)),
         park_reason=reason,
         park_detail=detail,
     )
     return LineRows(values, _taxes(line.taxes))
+
+
+def _cancelled(line: c.OrderLine, order: c.Order, *, parked: bool) -> Decimal:
+    """Of lines that wait for a person nothing is known, and what has left cannot be cancelled."""
+    if parked or order.status == "fulfilled":
+        return _NONE
+    if order.status == "cancelled":
+        return line.quantity
+    return cancelled_quantity(line, order.refunds, _NONE)
 
 
 def _unreadable_line(no: int, problem: ItemProblem) -> LineRows:

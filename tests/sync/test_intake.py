@@ -265,3 +265,17 @@ def test_a_refund_while_a_line_was_parked_keeps_its_goods_here(bench: Bench) -> 
         parked.retry(conn, bench.hub, bench.hub.links["shop"])
         [line] = orders.lines(conn, [1])[1]
     assert (line.qty_ordered, line.qty_cancelled) == (3, 1)
+
+
+def test_an_order_that_arrives_cancelled_is_the_one_that_was_cancelled_later(bench: Bench) -> None:
+    """MODEL invariant 9: whether its first message was missed makes no difference."""
+    gone = {"status": "cancelled", "date_modified_gmt": "2026-11-02T07:30:00"}
+    bench.shop.pages = [
+        [woo_order(1, {"A": 2})],
+        [woo_order(1, {"A": 2}, **gone), woo_order(2, {"A": 2}, **gone)],
+    ]
+    bench.run(intake.pull_orders, "shop")
+    with bench.store.read() as conn:
+        told, missed = (lines[0] for lines in orders.lines(conn, [1, 2]).values())
+    assert (told.qty_ordered, told.qty_cancelled) == (2, 2)
+    assert (missed.qty_ordered, missed.qty_cancelled) == (2, 2)
