@@ -16,10 +16,12 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    tuple_,
     type_coerce,
     update,
 )
 
+from state import orders
 from state import tables as t
 from state.batches import among, insert_rows
 from state.ids import insert_one
@@ -27,7 +29,10 @@ from state.ids import insert_one
 ffo = t.fulfilment_order
 ffo_line = t.fulfilment_order_line
 
-LIVE_WORK = ("planned", "open", "in_progress", "part_shipped")
+HANDED_OVER = ("open", "in_progress", "part_shipped")
+"""Work of which a location may know, and that is not at its end."""
+
+LIVE_WORK = ("planned", *HANDED_OVER)
 
 
 def locations_of_channel(conn: Connection, connection_id: int) -> list[Row[Any]]:
@@ -88,12 +93,6 @@ def rules_body(conn: Connection, version: str) -> Any:
     return conn.execute(query).scalar_one()
 
 
-def orders_decided(conn: Connection, order_ids: Iterable[int]) -> set[int]:
-    """Those of the orders about which anything was decided yet."""
-    column = t.routing_decision.c.order_id
-    return set(conn.scalars(select(column).where(among(column, order_ids)).distinct()))
-
-
 def stock_version(conn: Connection) -> int | None:
     """The newest row of the stock ledger; null before the first."""
     newest: int | None = conn.scalar(select(func.max(t.inventory_ledger.c.id)))
@@ -142,8 +141,24 @@ def given_up(conn: Connection, order_id: int) -> list[Row[Any]]:
     return list(conn.execute(query.order_by(ffo.c.id)))
 
 
-def overdue(conn: Connection) -> list[Row[Any]]:
-    """Work that is with a location which has limits: for it to accept, or to ship."""
+def given_up_by(conn: Connection, order_ids: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """The locations that gave up each of these orders, where any did."""
+    query = (
+        select(ffo.c.order_id, ffo.c.location_id)
+        .where(among(ffo.c.order_id, order_ids), ffo.c.given_up_at.is_not(None))
+        .order_by(ffo.c.id)
+    )
+    found: dict[int, tuple[int, ...]] = {}
+    for order_id, location_id in conn.execute(query):
+        found[order_id] = (*found.get(order_id, ()), location_id)
+    return found
+
+
+def overdue(conn: Connection, ffo_id: int | None = None) -> list[Row[Any]]:
+    """Work that is with a location which has limits: for it to accept, or to ship.
+
+    All of it, or just the one piece, if it is.
+    """
     query = (
         select(ffo, t.location.c.ack_within_s, t.location.c.ship_within_s)
         .join(t.location, t.location.c.id == ffo.c.location_id)
@@ -151,12 +166,16 @@ def overdue(conn: Connection) -> list[Row[Any]]:
             ffo.c.given_up_at.is_(None),
             or_(
                 (ffo.c.work_state == "open") & t.location.c.ack_within_s.is_not(None),
-                (ffo.c.work_state == "in_progress")
-                & (ffo.c.request_state == "accepted")
+                ffo.c.work_state.in_(("in_progress", "part_shipped"))
+                & ffo.c.request_state.in_(
+                    ("accepted", "cancellation_requested", "cancellation_rejected")
+                )
                 & t.location.c.ship_within_s.is_not(None),
             ),
         )
     )
+    if ffo_id is not None:
+        query = query.where(ffo.c.id == ffo_id)
     return list(conn.execute(query.order_by(ffo.c.id)))
 
 
@@ -193,6 +212,12 @@ def get(conn: Connection, ffo_id: int) -> Row[Any]:
 
 def by_reference(conn: Connection, reference: str) -> Row[Any] | None:
     return conn.execute(select(ffo).where(ffo.c.reference == reference)).first()
+
+
+def orders_of(conn: Connection, references: Iterable[str]) -> list[int]:
+    """The orders that pieces of work, by our references, are for."""
+    where = among(ffo.c.reference, references)
+    return list(conn.scalars(select(ffo.c.order_id).where(where)))
 
 
 def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
@@ -256,6 +281,36 @@ def _free() -> ColumnElement[bool]:
     return and_(ready.exists(), ~held.exists())
 
 
+def lock(conn: Connection, order_ids: Iterable[int]) -> None:
+    """Lock orders, then the levels that their work holds goods of: each in ascending order.
+
+    Every transaction that changes work of orders takes its locks in this order, so that no two
+    wait for each other. SQLite has one writer at a time and needs none.
+    """
+    if conn.dialect.name == "sqlite":
+        return
+    ids = sorted(set(order_ids))
+    orders.lock(conn, ids)
+    level = t.inventory_level.c
+    held = (
+        select(ffo_line.c.sku_id, ffo.c.location_id)
+        .join(ffo, ffo.c.id == ffo_line.c.ffo_id)
+        .where(among(ffo.c.order_id, ids))
+    )
+    conn.execute(
+        select(level.sku_id)
+        .where(tuple_(level.sku_id, level.location_id).in_(held))
+        .order_by(level.sku_id, level.location_id)
+        .with_for_update()
+    )
+
+
+def locked(conn: Connection, ffo_id: int) -> Row[Any]:
+    """A fulfilment order as it is once nobody else can change it, nor its order."""
+    lock(conn, [get(conn, ffo_id).order_id])
+    return get(conn, ffo_id)
+
+
 def set_ffo(conn: Connection, ffo_id: int, **values: Any) -> None:
     conn.execute(update(ffo).where(ffo.c.id == ffo_id).values(values))
 
@@ -274,14 +329,11 @@ def add_shipment(conn: Connection, **values: Any) -> int:
     return insert_one(conn, t.shipment, **values)
 
 
-def add_package(conn: Connection, lines: Sequence[tuple[int, Decimal]], **values: Any) -> int:
-    """Add a package holding (fulfilment line id, quantity) pairs; returns its id."""
+def add_package(conn: Connection, lines: Sequence[Mapping[str, Any]], **values: Any) -> int:
+    """Add a package; ``lines``: ffo_line_id, qty, qty_over of each. Returns its id."""
     package_id = insert_one(conn, t.package, **values)
     if lines:
-        conn.execute(
-            insert(t.package_line),
-            [{"package_id": package_id, "ffo_line_id": id_, "qty": qty} for id_, qty in lines],
-        )
+        conn.execute(insert(t.package_line), [{"package_id": package_id, **line} for line in lines])
     return package_id
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from state import tables as t
 from state.batches import among
@@ -80,14 +80,6 @@ def lifted_reasons(conn: Connection, order_id: int, kind: str) -> set[str]:
     where = (t.hold.c.order_id == order_id) & (t.hold.c.kind == kind)
     query = select(t.hold.c.reason).where(where, t.hold.c.released_at.is_not(None))
     return set(conn.scalars(query))
-
-
-def last_lifted(conn: Connection, order_id: int, kind: str) -> datetime | None:
-    """When a hold of this kind was last released."""
-    where = (t.hold.c.order_id == order_id) & (t.hold.c.kind == kind)
-    newest = func.max(t.hold.c.released_at, type_=t.hold.c.released_at.type)
-    found: datetime | None = conn.scalar(select(newest).where(where))
-    return found
 
 
 def audit(

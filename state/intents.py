@@ -65,6 +65,18 @@ def withdraw(conn: Connection, kind: str, subject_id: int, now: datetime) -> boo
     return conn.execute(update(intent).where(where).values(values)).rowcount > 0
 
 
+def overtake(conn: Connection, kind: str, subject_id: int, why: str, now: datetime) -> int:
+    """Drop unsettled intents because what happened outside has overtaken them.
+
+    One whose call is under way is settled by its reply, but never sent again. What the other side
+    has taken for later stays: its result will be told.
+    """
+    where = (intent.c.kind == kind) & (intent.c.subject_id == subject_id)
+    where &= intent.c.state.in_(("planned", "sending", "unknown", "review"))
+    values = {"state": "superseded", "settled_at": now, "message": why}
+    return conn.execute(update(intent).where(where).values(values)).rowcount
+
+
 def in_state(conn: Connection, connection_id: int, *states: str) -> list[Row[Any]]:
     """Intents of a connection in these states, oldest first."""
     query = select(intent).where(
@@ -124,7 +136,11 @@ def claim(conn: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Row
 
 
 def move(conn: Connection, intent_id: int, state: str, **values: Any) -> None:
-    conn.execute(update(intent).where(intent.c.id == intent_id).values(state=state, **values))
+    """One that was dropped while its call was under way may still end, but not begin again."""
+    where = intent.c.id == intent_id
+    if state in (*OPEN, "review"):
+        where &= intent.c.state != "superseded"
+    conn.execute(update(intent).where(where).values(state=state, **values))
 
 
 def open_counts(conn: Connection) -> dict[int, dict[str, int]]:

@@ -10,7 +10,18 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from state import tables as t
 from state.batches import Rows, among
@@ -300,6 +311,15 @@ def move_line(conn: Connection, line_id: int, **deltas: Decimal) -> None:
     conn.execute(update(t.order_line).where(columns.id == line_id).values(changes))
 
 
+def cancel_unwanted(conn: Connection, line_id: int, freed: Decimal) -> None:
+    """Of ``freed``, what came back unshipped, the channel may have wanted less already."""
+    line = t.order_line.c
+    query = select(line.qty_unwanted).where(line.id == line_id)
+    qty = min(freed, Decimal(conn.execute(query).scalar_one()))
+    if qty > 0:
+        move_line(conn, line_id, qty_cancelled=qty, qty_unwanted=-qty)
+
+
 def open_quantity() -> Any:
     """SQL: what of a line is neither cancelled nor in anybody's hands yet."""
     line = t.order_line.c
@@ -339,6 +359,27 @@ def awaiting_allocation(conn: Connection) -> list[int]:
     return [row[0] for row in conn.execute(query)]
 
 
+def marks(conn: Connection, order_ids: Iterable[int]) -> list[Row[Any]]:
+    """id, connection_id, edit_version and waits_for of orders."""
+    order = t.sales_order.c
+    query = select(order.id, order.connection_id, order.edit_version, order.waits_for)
+    return list(conn.execute(query.where(among(order.id, order_ids))))
+
+
+def payments_of(conn: Connection, order_ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
+    """The state of every payment and what it captured, by order."""
+    payment = t.payment.c
+    query = (
+        select(payment.order_id, payment.state, payment.amount_captured)
+        .where(among(payment.order_id, order_ids))
+        .order_by(payment.id)
+    )
+    found: dict[int, tuple[Any, ...]] = {}
+    for order_id, *paid in conn.execute(query):
+        found[order_id] = (*found.get(order_id, ()), *paid)
+    return found
+
+
 def held_for(conn: Connection, kind: str) -> list[int]:
     """Accepted orders that an open hold of this kind keeps from being planned, oldest first."""
     order, hold = t.sales_order, t.hold
@@ -359,6 +400,12 @@ def held_for(conn: Connection, kind: str) -> list[int]:
 def get(conn: Connection, order_id: int, *, lock: bool = False) -> Row[Any]:
     query = select(t.sales_order).where(t.sales_order.c.id == order_id)
     return conn.execute(query.with_for_update() if lock else query).one()
+
+
+def lock(conn: Connection, order_ids: Iterable[int]) -> None:
+    """Keep others from changing these orders until the transaction ends."""
+    key = t.sales_order.c.id
+    conn.execute(select(key).where(among(key, set(order_ids))).order_by(key).with_for_update())
 
 
 def find(conn: Connection, word: str) -> list[Row[Any]]:
@@ -384,15 +431,21 @@ def payments(conn: Connection, order_id: int) -> list[Row[Any]]:
     return list(conn.execute(query.order_by(t.payment.c.id)))
 
 
+_BUYER = func.coalesce(t.sales_order.c.bill_to_id, t.sales_order.c.ship_to_id)
+
+
 def earlier_of(conn: Connection, email: str, before: datetime) -> int:
     """How many orders with this e-mail address were placed before and not cancelled or ignored."""
     order, buyer = t.sales_order, t.address
     query = (
         select(func.count())
         .select_from(order)
-        .join(buyer, buyer.c.id == func.coalesce(order.c.bill_to_id, order.c.ship_to_id))
+        # Only between two expressions does SQLite compare by the index of the second one.
+        .join(buyer, buyer.c.id + literal_column("0") == _BUYER)
         .where(
-            func.lower(buyer.c.email) == email.lower(),
+            # It follows, but must be said, and as a literal, for the partial index to be used.
+            buyer.c.email != literal_column("''"),
+            func.lower(buyer.c.email) == func.lower(email),
             order.c.placed_at < before,
             order.c.intake_state.not_in(("cancelled", "ignored")),
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, select
+from sqlalchemy import Connection, Row, Select, delete, func, select
 
 from state import tables as t
 from state.batches import among
@@ -63,6 +63,11 @@ def listing(conn: Connection, now: datetime, limit: int) -> list[Row[Any]]:
     """Answers that are still good, the newest first, with the names of who gave them and where."""
     query = _named().where(_quote.c.valid_until > now)
     return list(conn.execute(query.order_by(_quote.c.id.desc()).limit(limit)))
+
+
+def newest(conn: Connection) -> int:
+    """The number of the last answer; 0 where there is none."""
+    return conn.scalar(select(func.max(_quote.c.id))) or 0
 
 
 def prune(conn: Connection, now: datetime) -> int:

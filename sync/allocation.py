@@ -5,30 +5,45 @@ from __future__ import annotations
 from state import orders
 from sync import handover, planning, quoting, rerouting
 from sync.context import Hub, Run
-from sync.routing import together
+from sync.routing import together, waiting
 
 
 def allocate(hub: Hub, run: Run) -> None:
     """Job: plan every order that can be planned, then release what is due."""
-    rerouting.end_overdue(hub, run)
-    _lift_payment_holds(hub, run)
-    with hub.store.read() as conn:
-        queue = together.queue(conn, hub, orders.awaiting_allocation(conn))
-    for order_id, allotment in queue:
-        with run.commit() as conn:
-            planned = planning.plan_order(conn, hub, order_id, allotment)
-            run.count("planned", planned)
-            if not planned and planning.waits_for_quotes(conn, hub, order_id):
-                for key in quoting.asking(hub):
-                    run.request(conn, key)
+    for work in (rerouting.end_overdue, _lift_payment_holds, _plan, handover.release_due):
+        work(hub, run)
         if run.stopping:
             return
-    handover.release_due(hub, run)
 
 
 def _lift_payment_holds(hub: Hub, run: Run) -> None:
+    """Look at orders held for their payment of which anything has changed since the last look."""
+    now = hub.clock.now()
+    version = hub.routing.version()
     with hub.store.read() as conn:
         held = orders.held_for(conn, "payment")
+        paid = orders.payments_of(conn, held)
+        rows = {row.id: row for row in orders.marks(conn, held)}
     for order_id in held:
+        row = rows[order_id]
+        mark = waiting.unpaid_mark(row, paid.get(order_id, ()), version, now)
+        if row.waits_for == mark:
+            continue
         with run.commit() as conn:
-            run.count("paid", planning.payment_came(conn, hub, order_id))
+            run.count("paid", planning.payment_came(conn, hub, order_id, mark))
+        if run.stopping:
+            return
+
+
+def _plan(hub: Hub, run: Run) -> None:
+    with hub.store.read() as conn:
+        queue = together.queue(conn, hub, orders.awaiting_allocation(conn))
+    for turn in queue:
+        with run.commit() as conn:
+            planned = planning.plan_order(conn, hub, turn.order_id, turn.allotment, turn.seen)
+            if not planned and planning.waits_for_quotes(conn, hub, turn.order_id):
+                for key in quoting.asking(hub):
+                    run.request(conn, key)
+        run.count("planned", planned)
+        if run.stopping:
+            return

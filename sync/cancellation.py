@@ -17,6 +17,7 @@ HANDOVER_KINDS = ("fulfilment_order", "label")
 
 def stop_unreleased(conn: Connection, order_id: int, why: str, now: datetime) -> None:
     """Cancel every fulfilment order that nobody outside knows of, and free its goods."""
+    fulfilment.lock(conn, [order_id])
     for ffo in fulfilment.of_order(conn, order_id):
         if ffo.work_state == "planned" or withdrawn(conn, ffo, now):
             close_ffo(conn, ffo, "cancelled", why, now)
@@ -85,6 +86,7 @@ def _take_out(
     fulfilment.move_ffo_line(conn, line.id, qty_cancelled=qty)
     stock.release(conn, line.reservation_id, qty, key, now)
     orders.move_line(conn, line.order_line_id, **{counter: -qty})
+    orders.cancel_unwanted(conn, line.order_line_id, qty)
 
 
 def withdrawn(conn: Connection, ffo: Row[Any], now: datetime) -> bool:
@@ -92,6 +94,18 @@ def withdrawn(conn: Connection, ffo: Row[Any], now: datetime) -> bool:
     if ffo.work_state != "open" or ffo.request_state != "unsubmitted":
         return False
     return any(intents.withdraw(conn, kind, ffo.id, now) for kind in HANDOVER_KINDS)
+
+
+def recall(conn: Connection, order_id: int, why: str, now: datetime) -> None:
+    """Have every hand-over that was not sent yet written anew; its goods stay reserved."""
+    for ffo in fulfilment.of_order(conn, order_id):
+        if withdrawn(conn, ffo, now):
+            for line in fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, []):
+                qty = _open(line)
+                orders.move_line(conn, line.order_line_id, qty_released=-qty, qty_allocated=qty)
+            fulfilment.set_ffo(conn, ffo.id, work_state="planned")
+            told = f"{ffo.reference} is handed over anew: {why}"
+            history.event(conn, order_id, "hand_over_recalled", told, now)
 
 
 def close_ffo(conn: Connection, ffo: Row[Any], state: str, why: str, now: datetime) -> None:
@@ -112,7 +126,7 @@ def cancel_order(conn: Connection, order_id: int, why: str, now: datetime) -> se
     stop_unreleased(conn, order_id, why, now)
     wake: set[str] = set()
     for ffo in fulfilment.of_order(conn, order_id):
-        if ffo.work_state in ("open", "in_progress", "part_shipped"):
+        if ffo.work_state in fulfilment.HANDED_OVER:
             history.place_hold(
                 conn,
                 order_id,

@@ -6,11 +6,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from state import fulfilment, history, intents, orders
+from state import fulfilment, given_up, history, intents, orders
+from sync import rerouting
 from sync.routing import trace, words
 
 
-def status_of(order: Row[Any], lines: list[Row[Any]], holds: dict[str, Row[Any]]) -> str:
+def status_of(
+    order: Row[Any],
+    lines: list[Row[Any]],
+    holds: dict[str, Row[Any]],
+    *,
+    waits_in_vain: bool = False,
+) -> str:
     """One word for people, derived; first match wins."""
     open_lines = [line for line in lines if line.park_reason is None and line.requires_shipping]
     wanted = sum(line.qty_ordered - line.qty_cancelled for line in open_lines)
@@ -21,7 +28,7 @@ def status_of(order: Row[Any], lines: list[Row[Any]], holds: dict[str, Row[Any]]
         return "not ours"
     if holds:
         return "on hold"
-    if any(line.park_reason for line in lines):
+    if waits_in_vain or any(line.park_reason for line in lines):
         return "attention"
     if shipped and shipped >= wanted:
         return "shipped"
@@ -41,12 +48,13 @@ def explain(conn: Connection, order: Row[Any]) -> dict[str, Any]:
     lines = orders.lines(conn, [order.id]).get(order.id, [])
     holds = history.open_holds(conn, [order.id]).get(order.id, {})
     ship_to = orders.address(conn, order.ship_to_id)
+    in_vain = {row.line_no: row for row in given_up.in_vain(conn, order.id)}
     return {
         "id": order.id,
         "connection": order.connection,
         "order": order.channel_order_name,
         "channel_order_id": order.channel_order_id,
-        "status": status_of(order, lines, holds),
+        "status": status_of(order, lines, holds, waits_in_vain=bool(in_vain)),
         "channel_status": order.channel_status,
         "placed_at": order.placed_at.isoformat(),
         "business_date": order.business_date.isoformat(),
@@ -59,7 +67,7 @@ def explain(conn: Connection, order: Row[Any]) -> dict[str, Any]:
             {"kind": hold.kind, "reason": hold.reason, "remedy": hold.remedy}
             for hold in holds.values()
         ],
-        "lines": [_line(line) for line in lines],
+        "lines": [_line(line, in_vain.get(line.line_no)) for line in lines],
         "decisions": [_decision(row) for row in fulfilment.decisions(conn, order.id)],
         "fulfilment_orders": [_work(conn, ffo) for ffo in fulfilment.of_order(conn, order.id)],
         "packages": [_package(row) for row in fulfilment.packages_of_order(conn, order.id)],
@@ -71,15 +79,19 @@ def explain(conn: Connection, order: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _line(line: Row[Any]) -> dict[str, Any]:
+def _line(line: Row[Any], in_vain: Row[Any] | None) -> dict[str, Any]:
+    parked, remedy = line.park_reason, line.park_detail or None
+    if in_vain is not None:
+        parked = "given_up"
+        remedy = f"{rerouting.why_in_vain(in_vain)}; {rerouting.remedy_in_vain(in_vain)}"
     counters = ("ordered", "cancelled", "allocated", "released", "shipped")
     return {
         "line_no": line.line_no,
         "sku": line.channel_sku,
         "title": line.title,
         **{name: str(getattr(line, f"qty_{name}")) for name in counters},
-        "parked": line.park_reason,
-        "remedy": line.park_detail or None,
+        "parked": parked,
+        "remedy": remedy,
     }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 from connectors.base import BuysLabels, Outcome, PushesFulfilmentOrders
 from mappings import canonical as c
 from state import fulfilment, history, intents, orders
-from sync import cancellation, rerouting, shipping
+from sync import cancellation, overshipping, rerouting, shipping
 from sync.context import Hub, Link, Run
 
 
@@ -65,7 +65,7 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
         connection_id=link.id,
         kind=kind,
         subject=("fulfilment_order", ffo.id),
-        key=f"{kind}:{ffo.reference}",
+        key=_key(conn, kind, ffo),
         body=msgspec.to_builtins(body),
         now=now,
     )
@@ -75,6 +75,12 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
         orders.move_line(conn, line.order_line_id, qty_allocated=-qty, qty_released=qty)
     history.event(conn, ffo.order_id, "released", f"{ffo.reference} to {link.name}", now)
     return [f"push:{link.name}"]
+
+
+def _key(conn: Connection, kind: str, ffo: Row[Any]) -> str:
+    """What was withdrawn keeps its key; what is written in its place has one of its own."""
+    written = len(intents.of_subject(conn, kind, ffo.id))
+    return f"{kind}:{ffo.reference}" + (f":{written + 1}" if written else "")
 
 
 def _intent_for(
@@ -149,7 +155,7 @@ def find_order(connector: PushesFulfilmentOrders, body: dict[str, Any]) -> Outco
 def settle_order(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome) -> set[str]:
     """The 3PL has taken the work, or refused it."""
     now = hub.clock.now()
-    ffo = fulfilment.get(conn, intent.subject_id)
+    ffo = fulfilment.locked(conn, intent.subject_id)
     if outcome.status == "rejected":
         return rerouting.refused(conn, hub, ffo, outcome)
     fulfilment.set_ffo(
@@ -168,10 +174,12 @@ def settle_order(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome)
         f"{ffo.reference} taken as {outcome.remote_id}",
         now,
     )
+    fresh = next(f for f in fulfilment.of_order(conn, ffo.order_id) if f.id == ffo.id)
+    if fresh.work_state in ("cancelled", "incomplete"):
+        return rerouting.taken_in_vain(conn, hub, fresh)
     if orders.get(conn, ffo.order_id).channel_status == "cancelled":
-        fresh = next(f for f in fulfilment.of_order(conn, ffo.order_id) if f.id == ffo.id)
         return cancellation.request_cancellation(conn, fresh, now)
-    return set()
+    return overshipping.stop_superfluous(conn, ffo.order_id, now)
 
 
 def send_labels(connector: BuysLabels, bodies: dict[str, Any]) -> list[Outcome]:
@@ -189,7 +197,7 @@ def find_label(connector: BuysLabels, body: dict[str, Any]) -> Outcome | None:
 def settle_label(conn: Connection, hub: Hub, intent: Row[Any], outcome: Outcome) -> set[str]:
     """A label is bought: the warehouse hands over what it labels, so the parcel has shipped."""
     now = hub.clock.now()
-    ffo = fulfilment.get(conn, intent.subject_id)
+    ffo = fulfilment.locked(conn, intent.subject_id)
     if outcome.status == "rejected":
         return rerouting.refused(conn, hub, ffo, outcome)
     label = outcome.result

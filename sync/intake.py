@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from connectors.base import PullsOrders, RawRecord
 from mappings import canonical as c
-from state import catalogue, history, inbox, orders, stock
+from state import catalogue, fulfilment, history, inbox, orders, stock
 from state import tables as t
 from state.batches import insert_rows
 from sync import amendment, quoting
@@ -101,6 +101,7 @@ def take_known(conn: Connection, link: Link, arrivals: Sequence[Reading], now: d
         a.received.external_id if a.record is None else a.record.channel_order_id for a in arrivals
     ]
     existing = orders.existing(conn, link.id, ids)
+    fulfilment.lock(conn, [row.id for row in existing.values()])
     new: dict[str, Reading] = {}
     later: list[Reading] = []
     for arrival, order_id in zip(arrivals, ids, strict=True):

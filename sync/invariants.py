@@ -264,7 +264,7 @@ def _packages_unlike_shipped() -> Select[Any]:
         select(_work.c.id)
         .outerjoin(inside, inside.c.ffo_line_id == _work.c.id)
         .group_by(_work.c.id)
-        .having(_sum(inside.c.qty) != _work.c.qty_shipped)
+        .having(_sum(inside.c.qty - inside.c.qty_over) != _work.c.qty_shipped)
     )
 
 

@@ -25,10 +25,12 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
     link = hub.link_by_id(order.connection_id)
     if not isinstance(link.connector, PushesTracking):
         return set()
-    packages = [p for p in fulfilment.packages_of_order(conn, order_id) if p.tracking_number]
+    named = [p for p in fulfilment.packages_of_order(conn, order_id) if p.tracking_number]
+    inside = fulfilment.package_lines(conn, [p.id for p in named])
+    # A parcel of nothing that the order still had room for: a channel could only refuse it.
+    packages = [p for p in named if p.id not in inside or any(map(_within, inside[p.id]))]
     told = {row.idempotency_key for row in intents.of_subject(conn, "tracking", order_id)}
     fresh = [p for p in packages if _key(p) not in told]
-    inside = fulfilment.package_lines(conn, [p.id for p in packages])
     complete = _complete(orders.lines(conn, [order_id])[order_id])
     for package in fresh:
         last = complete and package.id == fresh[-1].id
@@ -95,11 +97,17 @@ def _shipped_lines(rows: Sequence[Row[Any]]) -> tuple[c.ShippedLine, ...]:
     total: dict[tuple[str, str], Decimal] = {}
     for row in rows:
         mark = (row.sku, row.channel_line_id)
-        total[mark] = total.get(mark, Decimal(0)) + row.qty
+        total[mark] = total.get(mark, Decimal(0)) + _within(row)
     return tuple(
         c.ShippedLine(sku=sku, channel_line_id=line_id, quantity=qty)
         for (sku, line_id), qty in total.items()
+        if qty
     )
+
+
+def _within(row: Row[Any]) -> Decimal:
+    """What of a package line the order has room for."""
+    return Decimal(row.qty - row.qty_over)
 
 
 def send(connector: PushesTracking, bodies: dict[str, Any]) -> list[Outcome]:

@@ -11,8 +11,19 @@ from sqlalchemy import Connection, Row
 
 from connectors.base import Finding, SetsAside
 from mappings import Problem
-from state import catalogue, history, holds, inbox, intents, orders, promises, stock, streams
-from sync import intake, outcomes, shipping
+from state import (
+    catalogue,
+    given_up,
+    history,
+    holds,
+    inbox,
+    intents,
+    orders,
+    promises,
+    stock,
+    streams,
+)
+from sync import intake, outcomes, rerouting, shipping
 from sync.context import Hub, Link
 from sync.judgement import JUDGED
 from sync.promise import drift
@@ -49,6 +60,7 @@ def listing(conn: Connection, hub: Hub, connection: str | None = None) -> list[P
         *_records(conn),
         *_held(conn),
         *_lines(conn),
+        *_given_up(conn),
         *_intents(conn, hub),
         *_listings(conn),
         *_held_runs(conn),
@@ -148,6 +160,22 @@ def _lines(conn: Connection) -> list[Parked]:
             since=None,
         )
         for row in orders.parked_lines(conn)
+    ]
+
+
+def _given_up(conn: Connection) -> list[Parked]:
+    """Lines of orders that go on, of which nobody else has what a location gave up."""
+    return [
+        Parked(
+            what="line",
+            connection=row.connection,
+            order=row.channel_order_name,
+            reason="given_up",
+            detail=f"line {row.line_no} {row.title!r}: {rerouting.why_in_vain(row)}",
+            remedy=rerouting.remedy_in_vain(row),
+            since=row.given_up_at,
+        )
+        for row in given_up.in_vain(conn)
     ]
 
 
@@ -287,9 +315,17 @@ def unpark_lines(conn: Connection, link: Link, now: datetime) -> int:
 
 
 def release(conn: Connection, order_id: int, actor: str, reason: str, now: datetime) -> list[str]:
-    """Lift an order's holds on a person's word; returns the kinds lifted, for the audit trail."""
+    """Lift an order's holds on a person's word; returns the kinds lifted, for the audit trail.
+
+    Locations that gave it up may have it again; where no hold was lifted, that is the kind
+    ``given_up``.
+    """
     holds = history.open_holds(conn, [order_id]).get(order_id, {})
     lifted = [kind for kind in holds if kind in RELEASABLE]
+    if "manual" in lifted or not holds:
+        forgiven = given_up.forgive(conn, order_id)
+        if forgiven and not lifted:
+            lifted = ["given_up"]
     if not lifted:
         return []
     history.release_holds(conn, order_id, lifted, actor, now)

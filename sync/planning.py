@@ -13,12 +13,14 @@ from sqlalchemy import Connection, Row
 
 from state import fulfilment, history, orders, stock
 from state.errors import OutOfStock
+from sync import overshipping
 from sync.context import Hub
 from sync.routing import survey, trace
-from sync.routing.decide import decide
+from sync.routing.decide import decide, prepare
 from sync.routing.decision import Decision, Share
 from sync.routing.facts import UNIT, OrderFacts, SiteFacts
 from sync.routing.survey import Allotment
+from sync.routing.waiting import Waiting
 
 REFERENCE_MAX = 40
 """The shortest limit among the 3PLs (Amazon MCF's sellerFulfillmentOrderId)."""
@@ -28,21 +30,28 @@ RACES_MAX = 3
 
 
 def plan_order(
-    conn: Connection, hub: Hub, order_id: int, allotment: Allotment | None = None
+    conn: Connection,
+    hub: Hub,
+    order_id: int,
+    allotment: Allotment | None = None,
+    seen: Waiting | None = None,
 ) -> int:
     """Reserve goods for an order's open lines; returns how many fulfilment orders came of it.
 
-    ``allotment``: what it may take of goods for which several orders compete.
+    ``allotment``: what it may take of goods for which several orders compete. ``seen``: what
+    it is left alone with, if nothing can be planned until that changes.
     """
     order = orders.get(conn, order_id, lock=True)
     if not _may_be_planned(order):
         return 0
+    overshipping.settle(conn, hub, order_id, hub.clock.now())
     for _ in range(RACES_MAX):
         facts, sites, decision = _decided(conn, hub, order, allotment)
         if not facts.lines:
             return 0
         if not decision.shares:
             _wait(conn, hub, facts, sites, decision)
+            _leave_alone(conn, order, sites, decision, seen)
             return 0
         try:
             with conn.begin_nested():
@@ -53,16 +62,15 @@ def plan_order(
     return 0
 
 
-def would_ship(conn: Connection, hub: Hub, order_id: int) -> bool:
-    """Could any of the order's open lines be planned, now or when its quotes are there?
+def needs_in_vain(conn: Connection, hub: Hub, order_id: int) -> bool:
+    """Does the order need goods none of which can be planned, now or when its quotes are there?
 
     Changes nothing.
     """
     order = orders.get(conn, order_id)
-    if not _may_be_planned(order):
-        return False
-    decision = _decided(conn, hub, order, None)[2]
-    return bool(decision.shares) or (decision.waits is not None and decision.waits[0] == "quotes")
+    facts, _, decision = _decided(conn, hub, order, None)
+    hopeful = decision.shares or (decision.waits is not None and decision.waits[0] == "quotes")
+    return bool(facts.lines) and not (_may_be_planned(order) and hopeful)
 
 
 def waits_for_quotes(conn: Connection, hub: Hub, order_id: int) -> bool:
@@ -74,11 +82,15 @@ def waits_for_quotes(conn: Connection, hub: Hub, order_id: int) -> bool:
     return waits is not None and waits[0] == "quotes"
 
 
-def payment_came(conn: Connection, hub: Hub, order_id: int) -> bool:
-    """Lift the order's payment hold when what its rule asks for has happened."""
+def payment_came(conn: Connection, hub: Hub, order_id: int, mark: str = "") -> bool:
+    """Lift the order's payment hold when what its rule asks for has happened.
+
+    ``mark``: what it keeps if not.
+    """
     order = orders.get(conn, order_id, lock=True)
-    _, _, decision = _decided(conn, hub, order, None)
-    if decision.waits is not None and decision.waits[0] == "payment":
+    waits = prepare(_facts(conn, hub, order), (), hub.routing).waits
+    if waits is not None and waits[0] == "payment":
+        orders.set_order(conn, order_id, waits_for=mark)
         return False
     history.release_holds(conn, order_id, ["payment"], "the payment", hub.clock.now())
     return True
@@ -91,10 +103,32 @@ def _may_be_planned(order: Row[Any]) -> bool:
 def _decided(
     conn: Connection, hub: Hub, order: Row[Any], allotment: Allotment | None
 ) -> tuple[OrderFacts, tuple[SiteFacts, ...], Decision]:
-    channel = hub.link_by_id(order.connection_id).name
-    facts = survey.order_facts(conn, order, channel, hub.routing, hub.clock.now())
+    facts = _facts(conn, hub, order)
     sites = survey.site_facts(conn, order, facts, hub.routing, allotment)
     return facts, sites, decide(facts, sites, hub.routing)
+
+
+def _facts(conn: Connection, hub: Hub, order: Row[Any]) -> OrderFacts:
+    channel = hub.link_by_id(order.connection_id).name
+    return survey.order_facts(conn, order, channel, hub.routing, hub.clock.now())
+
+
+def _leave_alone(
+    conn: Connection,
+    order: Row[Any],
+    sites: tuple[SiteFacts, ...],
+    decision: Decision,
+    seen: Waiting | None,
+) -> None:
+    """Keep what the order waits for; nothing where it may go on for a reason no mark knows of."""
+    kept = ""
+    if seen is not None and decision.waits is None:
+        kept = seen.mark(order.id, sites, whole=bool(decision.policy.settled.ship_complete))
+    elif seen is not None and decision.waits is not None:
+        known = decision.waits[0] in ("parked", "not_before")
+        kept = seen.mark_of_other_cause(order.id) if known else ""
+    if order.waits_for != kept:
+        orders.set_order(conn, order.id, waits_for=kept)
 
 
 def _wait(

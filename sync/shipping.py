@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -18,8 +17,9 @@ from state import fulfilment, history, inbox, orders, stock
 from state import tables as t
 from state.errors import Misplaced
 from state.ids import take_ids
-from sync import cancellation, counts, notices, rerouting
+from sync import cancellation, counts, notices, overshipping, rerouting
 from sync.context import Hub, Run
+from sync.loads import Load, load_of
 from sync.reading import Reading, described, read, report
 
 TOPIC = "shipments"
@@ -51,6 +51,8 @@ def _take_page(
     seen = inbox.known(conn, connection_id, TOPIC, [r.received.external_id for r in readings])
     fresh: list[inbox.Received] = []
     wake: set[str] = set()
+    references = [r.record.reference for r in readings if r.record is not None]
+    fulfilment.lock(conn, fulfilment.orders_of(conn, references))
     for reading in readings:
         mark = (reading.received.external_id, reading.received.sha256)
         if mark in seen:
@@ -113,6 +115,8 @@ def record(
     ffo = fulfilment.by_reference(conn, shipment.reference)
     if ffo is None:
         return set()
+    # It may have moved on while we waited for it.
+    ffo = fulfilment.locked(conn, ffo.id)
     if shipment.state == "cancelled":
         return rerouting.stopped(conn, hub, ffo)
     if shipment.state == "exception":
@@ -150,7 +154,17 @@ def _tracking_came_later(
     new = [p for p in shipment.packages if p.tracking_number and p.tracking_number not in told]
     for package, parcel in zip(nameless, new, strict=False):
         fulfilment.name_package(conn, package.id, parcel.tracking_number, parcel.tracking_url)
+    _tell_of_others(conn, ffo, [p.tracking_number for p in new[len(nameless) :]], now)
     return notices.plan(conn, hub, ffo.order_id, now) if nameless and new else set()
+
+
+def _tell_of_others(conn: Connection, ffo: Row[Any], numbers: Sequence[str], now: datetime) -> None:
+    """More parcels, or others, than a shipment had: what is in them was booked, or was it not?"""
+    reason = f"{ffo.reference}: its shipment is now said to be in other parcels: "
+    reason += ", ".join(numbers)
+    if numbers and reason not in history.lifted_reasons(conn, ffo.order_id, "manual"):
+        remedy = "ask the location what left in them, then 'crossdock release ORDER'"
+        history.place_hold(conn, ffo.order_id, "manual", reason, remedy, now)
 
 
 def _shipped(
@@ -174,16 +188,15 @@ def _shipped(
     )
     late = ffo.work_state not in fulfilment.LIVE_WORK
     lines = fulfilment.lines_of(conn, [ffo.id])[ffo.id]
-    sent: dict[int, Decimal] = {}
-    for seq, parcel in enumerate(shipment.packages, start=1):
-        _add_package(
-            conn, shipment_id, seq, parcel, label, _contents(parcel, lines, sent, late=late)
-        )
+    load = load_of(conn, lines, late=late)
+    parcels = [(parcel, load.take(parcel)) for parcel in shipment.packages]
+    moment = counts.left_at(shipment.shipped_at, now)
     for line in lines:
-        if sent.get(line.id):
-            moment = counts.left_at(shipment.shipped_at, now)
-            _consume(conn, ffo, line, sent[line.id], shipment_id, late, now, moment)
-    _advance(conn, ffo, late, now)
+        if load.sent[line.id] or load.over[line.id]:
+            _consume(conn, line, load, shipment_id, now, moment)
+    for seq, (parcel, inside) in enumerate(parcels, start=1):
+        _add_package(conn, shipment_id, seq, parcel, label, [one for one in inside if one["qty"]])
+    _advance(conn, ffo, late)
     history.event(
         conn,
         ffo.order_id,
@@ -191,44 +204,24 @@ def _shipped(
         f"{ffo.reference}: {len(shipment.packages)} parcel(s) with {shipment.carrier}",
         now,
     )
-    wake = notices.plan(conn, hub, ffo.order_id, now)
+    _tell_of_strangers(conn, ffo, load.strangers, now)
+    wake = overshipping.settle(conn, hub, ffo.order_id, now, tell=True)
+    wake |= notices.plan(conn, hub, ffo.order_id, now)
     cancellation.settle_order(conn, ffo.order_id, now)
+    if not late and orders.get(conn, ffo.order_id).channel_status == "cancelled":
+        reason = f"{ffo.reference} was shipped, and the channel has cancelled the order"
+        history.place_hold(conn, ffo.order_id, "manual", reason, overshipping.REMEDY, now)
     return wake
 
 
-def _contents(
-    parcel: c.Package, lines: Sequence[Row[Any]], sent: dict[int, Decimal], *, late: bool
-) -> list[tuple[int, Decimal]]:
-    """Which fulfilment lines a parcel's goods belong to; adds what it takes to ``sent``.
-
-    A location that does not tell the contents is taken to have sent all that is left; of work that
-    was cancelled too ``late``, all that it had been given.
-    """
-    inside: list[tuple[int, Decimal]] = []
-    reported = parcel.lines or tuple(
-        c.ShippedLine(sku=line.sku, channel_line_id=line.channel_line_id, quantity=line.qty)
-        for line in lines
-    )
-    for told in reported:
-        left = told.quantity
-        for line in lines:
-            if told.sku != line.sku or told.channel_line_id not in ("", line.channel_line_id):
-                continue
-            given = line.qty if late else line.qty - line.qty_cancelled
-            room = Decimal(given - line.qty_shipped) - sent.get(line.id, Decimal(0))
-            take = min(left, room)
-            if take > 0:
-                sent[line.id] = sent.get(line.id, Decimal(0)) + take
-                inside.append((line.id, take))
-                left -= take
-    return _merged(inside)
-
-
-def _merged(inside: Sequence[tuple[int, Decimal]]) -> list[tuple[int, Decimal]]:
-    total: dict[int, Decimal] = {}
-    for line_id, qty in inside:
-        total[line_id] = total.get(line_id, Decimal(0)) + qty
-    return list(total.items())
+def _tell_of_strangers(
+    conn: Connection, ffo: Row[Any], strangers: Sequence[c.ShippedLine], now: datetime
+) -> None:
+    if strangers:
+        goods = ", ".join(f"{one.quantity.normalize():f} x {one.sku}" for one in strangers)
+        reason = f"{ffo.reference}: a parcel holds what was not asked for: {goods}"
+        remedy = "ask the location and count those goods there, then 'crossdock release ORDER'"
+        history.place_hold(conn, ffo.order_id, "manual", reason, remedy, now)
 
 
 def _add_package(
@@ -237,7 +230,7 @@ def _add_package(
     seq: int,
     parcel: c.Package,
     label: c.Label | None,
-    inside: Sequence[tuple[int, Decimal]],
+    inside: Sequence[dict[str, Any]],
 ) -> None:
     package_id = take_ids(conn, t.package, 1)[0]
     fulfilment.add_package(
@@ -256,46 +249,36 @@ def _add_package(
 
 def _consume(
     conn: Connection,
-    ffo: Row[Any],
     line: Row[Any],
-    qty: Decimal,
+    load: Load,
     shipment_id: int,
-    late: bool,
     now: datetime,
     left_at: datetime | None,
 ) -> None:
-    key = f"ship:{shipment_id}:{line.id}"
-    stock.ship(conn, line.reservation_id, qty, key, now, left_at)
-    deltas = {"qty_shipped": qty}
-    if late:
-        # Its release was undone when the work was cancelled; the goods have left all the same.
-        fulfilment.move_ffo_line(
-            conn, line.id, qty_shipped=qty, qty_cancelled=-min(qty, Decimal(line.qty_cancelled))
-        )
-        order_line = next(
-            o
-            for o in orders.lines(conn, [ffo.order_id])[ffo.order_id]
-            if o.id == line.order_line_id
-        )
-        deltas["qty_cancelled"] = -min(qty, Decimal(order_line.qty_cancelled))
-    else:
-        fulfilment.move_ffo_line(conn, line.id, qty_shipped=qty)
-        deltas["qty_released"] = -qty
-    orders.move_line(conn, line.order_line_id, **deltas)
+    """Take a line's goods off the shelves, and count as shipped what its work was for.
+
+    Goods beyond it that are on no shelf, by our books, must not keep the buyer's from being told.
+    """
+    sent = load.sent[line.id]
+    key, cause = f"ship:{shipment_id}:{line.id}", (now, left_at)
+    try:
+        with conn.begin_nested():
+            stock.ship(conn, line.reservation_id, sent + load.over[line.id], key, *cause)
+    except UNBOOKABLE:
+        if load.late or not load.over[line.id]:
+            raise
+        load.disown(line)
+        if sent:
+            stock.ship(conn, line.reservation_id, sent, key, *cause)
+    if sent:
+        fulfilment.move_ffo_line(conn, line.id, qty_shipped=sent)
+        orders.move_line(conn, line.order_line_id, qty_shipped=sent, qty_released=-sent)
 
 
-def _advance(conn: Connection, ffo: Row[Any], late: bool, now: datetime) -> None:
+def _advance(conn: Connection, ffo: Row[Any], late: bool) -> None:
     lines = fulfilment.lines_of(conn, [ffo.id])[ffo.id]
     if late:
         state = "late_shipped"
-        history.place_hold(
-            conn,
-            ffo.order_id,
-            "manual",
-            f"{ffo.reference} was shipped after it was cancelled",
-            "arrange the return with the buyer, then 'crossdock release ORDER'",
-            now,
-        )
     elif all(line.qty_shipped + line.qty_cancelled >= line.qty for line in lines):
         state = "shipped"
     else:

@@ -51,7 +51,7 @@ fulfilment_order = table(
     "fulfilment_order",
     pk(),
     ref("order_id", "sales_order"),
-    ref("location_id", "location"),
+    ref("location_id", "location", index=False),
     ref("decision_id", "routing_decision", null=True, index=False),
     *one_of(
         "work_state",
@@ -88,6 +88,7 @@ fulfilment_order = table(
     # When the location refused, gave up or was too slow: the rest goes to another one.
     at("given_up_at"),
     Index("ix_fulfilment_order_external", "external_id"),
+    Index("ix_fulfilment_order_given", "location_id", "created_at"),
     Index("ix_fulfilment_order_work", "work_state", "request_state"),
 )
 
@@ -151,6 +152,8 @@ package_line = table(
     ref("package_id", "package"),
     ref("ffo_line_id", "fulfilment_order_line", index=False),
     qty("qty"),
+    # Of that, what its order has no room for: it left after the work had ended, or was too much.
+    qty("qty_over"),
     UniqueConstraint("package_id", "ffo_line_id"),
 )
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 
@@ -35,6 +36,12 @@ address = table(
     words("phone"),
     words("email"),
     at("retention_until"),
+)
+Index(
+    "ix_address_email",
+    func.lower(address.c.email),
+    sqlite_where=text("email <> ''"),
+    postgresql_where=text("email <> ''"),
 )
 
 sales_order = table(
@@ -69,11 +76,14 @@ sales_order = table(
     ref("raw_id", "inbox", index=False),
     words("mapping_version"),
     words("source_version"),
+    # What the last look that planned nothing saw; while it is so, another would see the same.
+    words("waits_for"),
     UniqueConstraint("connection_id", "channel_order_id"),
     Index("ix_sales_order_work", "intake_state", "channel_status"),
     Index("ix_sales_order_business_date", "business_date"),
     Index("ix_sales_order_name", "channel_order_name"),
 )
+Index("ix_sales_order_buyer", func.coalesce(sales_order.c.bill_to_id, sales_order.c.ship_to_id))
 
 order_line = table(
     "order_line",
@@ -98,6 +108,8 @@ order_line = table(
     qty("qty_allocated"),
     qty("qty_released"),
     qty("qty_shipped"),
+    # Of what is in hand, what the channel took back too late: cancelled if it comes back unshipped.
+    qty("qty_unwanted"),
     # unmapped, bad_qty, mapping; null when the line is fit to be allocated.
     words("park_reason", null=True),
     words("park_detail"),

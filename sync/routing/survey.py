@@ -6,7 +6,7 @@ only values in its hands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -80,16 +80,8 @@ def site_facts(
     ship_to = orders.address(conn, order.ship_to_id)
     goal = Place(facts.country, facts.postcode, ship_to.city if ship_to else "")
     held = available(conn, [line.sku_id for line in facts.lines])
-    # A location without a calendar is always open.
-    hours = {place.id: hours_of(place.calendar) for place in places if place.calendar is not None}
-    given = fulfilment.given_since(
-        conn,
-        {
-            place.id: midnight(hours.get(place.id), facts.decided_at)
-            for place in places
-            if place.daily_orders is not None or place.daily_units is not None
-        },
-    )
+    hours = _hours(places)
+    given = given_today(conn, places, facts.decided_at)
     reasons = _given_up(conn, facts.order_id)
     coming = _coming(conn, [line.sku_id for line in facts.lines])
     sites = tuple(
@@ -107,6 +99,24 @@ def site_facts(
         for place in places
     )
     return _with_quotes(conn, facts, sites, rules)
+
+
+def given_today(
+    conn: Connection, places: Sequence[Row[Any]], now: datetime
+) -> dict[int, tuple[int, Decimal]]:
+    """(orders, units) given since midnight to each location that takes only so many a day."""
+    hours = _hours(places)
+    since = {
+        place.id: midnight(hours.get(place.id), now)
+        for place in places
+        if place.daily_orders is not None or place.daily_units is not None
+    }
+    return fulfilment.given_since(conn, since)
+
+
+def _hours(places: Sequence[Row[Any]]) -> dict[int, Hours]:
+    """Without a calendar a location is always open."""
+    return {place.id: hours_of(place.calendar) for place in places if place.calendar is not None}
 
 
 def available(conn: Connection, sku_ids: Iterable[int]) -> dict[int, dict[int, int]]:
@@ -181,12 +191,10 @@ def _coming(conn: Connection, sku_ids: Iterable[int]) -> dict[int, tuple[Incomin
 
 
 def _given_up(conn: Connection, order_id: int) -> dict[int, str]:
-    """Why a location shall not have the order again; a person's release gives all a new chance."""
-    lifted_at = history.last_lifted(conn, order_id, "manual")
+    """Why a location shall not have the order again, unless a person has forgiven it."""
     return {
         row.location_id: f"gave the order up: {row.refused_reason}"
         for row in fulfilment.given_up(conn, order_id)
-        if lifted_at is None or row.given_up_at > lifted_at
     }
 
 

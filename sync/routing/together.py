@@ -7,18 +7,20 @@ scarce goes where all of them together cost least, and among equal costs to who 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from state import fulfilment, orders
+from state import orders
 from sync.context import Hub
 from sync.routing import batch, survey
+from sync.routing import waiting as waits
 from sync.routing.decide import Prepared, prepare
 from sync.routing.problem import Assignment, Task
 from sync.routing.survey import Allotment
+from sync.routing.waiting import Waiting
 
 TOGETHER_MAX = 1_000
 """Orders solved at once; those that come after them are planned from what these leave."""
@@ -29,7 +31,14 @@ then the oldest, are; the others are planned after them, in that order."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
-Queue = list[tuple[int, Allotment | None]]
+
+class Turn(NamedTuple):
+    """An order that is to be planned now, what it may take of scarce goods, and what all the
+    waiting orders wait for."""
+
+    order_id: int
+    allotment: Allotment | None
+    seen: Waiting
 
 
 class _Waiting(NamedTuple):
@@ -52,14 +61,18 @@ class _Waiting(NamedTuple):
         return (-priority, policy.due_at or _NEVER, self.placed_at, self.order_id)
 
 
-def queue(conn: Connection, hub: Hub, waiting: Sequence[int]) -> Queue:
-    """Order ids in the order they are to be planned, with what each may take of scarce goods."""
-    needs = {
-        order_id: survey.needs(lines) for order_id, lines in orders.lines(conn, waiting).items()
+def queue(conn: Connection, hub: Hub, waiting: Sequence[int]) -> list[Turn]:
+    """Whose turn it is, in order: of the waiting orders those of which a look may end otherwise
+    than the last one did. Whoever is left out could not use what there is."""
+    lines = orders.lines(conn, waiting)
+    needs = {order_id: survey.needs(lines[order_id]) for order_id in lines}
+    parked = {
+        order_id: sum(line.park_reason is not None for line in lines.get(order_id, ()))
+        for order_id in waiting
     }
-    supply = _supply(conn, needs)
-    hopeful = _hopeful(conn, hub, waiting, needs, supply)
-    scarce = _scarce(needs, supply)
+    seen = waits.read(conn, hub, needs, parked)
+    hopeful = [order_id for order_id in waiting if not seen.is_unchanged(order_id)]
+    scarce = set(seen.scarce)
     rivals = {one for one in hopeful if scarce & needs.get(one, {}).keys()}
     # Reading an order costs more than all the rest: only those are read that are to be compared.
     all_compared = hub.routing.asks_priority
@@ -74,48 +87,7 @@ def queue(conn: Connection, hub: Hub, waiting: Sequence[int]) -> Queue:
     first = [one.order_id for one in competing if one.order_id in allotments]
     then = [one.order_id for one in ranked] if all_compared else []
     in_order = dict.fromkeys((*first, *then, *hopeful))
-    return [(order_id, allotments.get(order_id)) for order_id in in_order]
-
-
-def _hopeful(
-    conn: Connection,
-    hub: Hub,
-    waiting: Sequence[int],
-    needs: Mapping[int, Mapping[int, int]],
-    supply: Mapping[int, int],
-) -> list[int]:
-    """Orders for which there may be anything.
-
-    Those of which no location has anything are looked at when they come, and then once an hour:
-    there may be many, and nothing but the date on which goods are expected can have changed.
-    """
-    told = fulfilment.orders_decided(conn, waiting)
-    minute = hub.clock.now().minute
-    return [
-        order_id
-        for order_id in waiting
-        if order_id not in told
-        or order_id % 60 == minute
-        or any(supply.get(sku_id) for sku_id in needs.get(order_id, {}))
-    ]
-
-
-def _supply(conn: Connection, needs: Mapping[int, Mapping[int, int]]) -> dict[int, int]:
-    """Millionths available anywhere, by SKU id."""
-    supply: dict[int, int] = {}
-    for held in survey.available(conn, {sku for need in needs.values() for sku in need}).values():
-        for sku_id, quantity in held.items():
-            supply[sku_id] = supply.get(sku_id, 0) + quantity
-    return supply
-
-
-def _scarce(needs: Mapping[int, Mapping[int, int]], supply: Mapping[int, int]) -> set[int]:
-    """SKUs of which there is some, but less than all waiting orders need."""
-    demand: dict[int, int] = {}
-    for need in needs.values():
-        for sku_id, quantity in need.items():
-            demand[sku_id] = demand.get(sku_id, 0) + quantity
-    return {sku_id for sku_id, there in supply.items() if 0 < there < demand[sku_id]}
+    return [Turn(order_id, allotments.get(order_id), seen) for order_id in in_order]
 
 
 def _waiting(conn: Connection, hub: Hub, order_id: int) -> _Waiting:

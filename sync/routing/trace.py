@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -91,14 +92,27 @@ def says_the_same(row: Row[Any] | None, decision: Decision) -> bool:
     return bool(_thought(stored(row)) == _thought(decision))
 
 
+_COUNTS = re.compile(r"\d+(?:\.\d+)?")
+
+
 def _thought(decision: Decision) -> Any:
-    """What people are told, without the numbers that change by the minute."""
+    """What people are told, without the numbers: of goods that come and go they never stand still.
+
+    Which goods are meant is told by the lines, so it does no harm that a code loses its digits.
+    """
     return (
         decision.shares,
         decision.waits,
-        decision.unfilled,
-        [(verdict.code, verdict.dropped, verdict.lacks) for verdict in decision.verdicts],
+        [(one.line_id, _kind(one.why), one.expected_on) for one in decision.unfilled],
+        [
+            (verdict.code, _kind(verdict.dropped), [_kind(lack) for lack in verdict.lacks])
+            for verdict in decision.verdicts
+        ],
     )
+
+
+def _kind(told: str) -> str:
+    return _COUNTS.sub("#", told)
 
 
 def _plain(value: Any) -> Any:

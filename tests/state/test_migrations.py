@@ -64,6 +64,8 @@ def constraints(store: Store) -> list[tuple[str, ...]]:
     return sorted((name, *sorted(re.findall(r"[\w']+|[<>=]+", sql or ""))) for name, sql in rows)
 
 
+# SQLite's indexes on expressions cannot be read back; the next test compares their statements.
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_the_migrated_tables_are_the_tables_of_the_code(empty: Store) -> None:
     assert migrate.is_current(empty) is False
     migrate.upgrade(empty)

@@ -179,7 +179,11 @@ def test_why_an_order_waits_is_kept_once_and_again_when_it_changes(bench: Bench)
             "rule 'whole': ship_complete = yes",
         ]
     ]
-    bench.put("A", "berlin", 2)
+    for units in (2, 1, 2, 1):
+        bench.put("A", "berlin", units)
+        bench.run(allocation.allocate)
+    assert len(decisions(bench)) == 1, "that numbers change is nothing new"
+    bench.put("A", "jersey", 1)
     bench.run(allocation.allocate)
     assert len(decisions(bench)) == 2
 

@@ -214,7 +214,7 @@ def test_an_order_waits_for_its_quotes_and_then_takes_the_table(
     assert said(bench)[0] == told
     with bench.store.read() as conn:
         assert trace.recompute(conn, row).stored() == trace.stored(row).stored()
-        assert planning.would_ship(conn, bench.hub, 1)
+        assert not planning.needs_in_vain(conn, bench.hub, 1)
     bench.clock.advance(3)
     bench.run(allocation.allocate)
     assert work(bench) == [("berlin", "open")]

@@ -36,7 +36,7 @@ def queue(bench: Bench) -> list[tuple[int, bool]]:
     """(order id, does it share scarce goods) in the order of planning."""
     with bench.store.read() as conn:
         found = together.queue(conn, bench.hub, orders.awaiting_allocation(conn))
-    return [(order_id, allotment is not None) for order_id, allotment in found]
+    return [(turn.order_id, turn.allotment is not None) for turn in found]
 
 
 def test_who_ordered_first_is_served_first(bench: Bench) -> None:
