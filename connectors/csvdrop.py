@@ -9,7 +9,7 @@ they are safe. A cancellation is a request: the answer is a shipment row with it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field
 from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, RawRecord
 from connectors.csvout import CsvOut
 from connectors.csvrecords import STREAMS, Stream
-from connectors.csvtext import BadFile, Dialect, read_rows
+from connectors.csvtext import BadFile, Dialect, Row, read_rows
 from connectors.dropfolder import inside, reachable, shown
 from connectors.dropinbox import REASON, Dropped, Inbox, Notes
 from connectors.dropoutbox import Outbox
@@ -48,7 +48,11 @@ def _known_zone(name: str) -> str:
 
 
 class CsvDropConfig(Config):
-    """Settings of a ``csvdrop`` connection. ``settle_s`` is in seconds, ``max_bytes`` per file."""
+    """Settings of a ``csvdrop`` connection. ``settle_s`` is in seconds, ``max_bytes`` per file.
+
+    ``counted_within_s``: how many seconds before its file was written a count may have been taken
+    that does not say when.
+    """
 
     folder: Path
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8-sig"
@@ -58,6 +62,7 @@ class CsvDropConfig(Config):
     location_code: str = ""
     settle_s: float = Field(default=2.0, ge=0)
     max_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
+    counted_within_s: float = Field(default=86_400.0, ge=0, le=31_536_000)
 
 
 class CsvDrop:
@@ -87,6 +92,7 @@ class CsvDrop:
         self._dialect = Dialect(config.encoding, config.delimiter)
         self._orders = CsvOut(Outbox(config.folder, _OUT[0]), self._dialect)
         self._cancellations = CsvOut(Outbox(config.folder, _OUT[1]), self._dialect)
+        self._told_undated = False
 
     def check(self) -> Sequence[Finding]:
         """Make the folders that are missing, and count what has been set aside."""
@@ -168,25 +174,46 @@ class CsvDrop:
         inbox = Inbox(config.folder, stream, before=before, now=now, repeats=kind.repeats)
         for file in inbox.whole_files(settle_s=config.settle_s, max_bytes=config.max_bytes):
             try:
-                records = self._records(kind, file)
+                rows = read_rows(file.content, self._dialect, required=kind.required)
+                records = self._records(kind, file, rows)
             except BadFile as problem:
                 inbox.reject(file.name, str(problem))
                 continue
+            inbox.findings += self._undated(stream, file, rows)
             for start in range(0, max(len(records), 1), _PAGE):
                 if start + _PAGE >= len(records):
                     inbox.notes.done.append(file.key)
                 yield Page(records[start : start + _PAGE], inbox.notes.cursor())
         yield Page([], inbox.notes.cursor(), findings=tuple(inbox.findings))
 
-    def _records(self, kind: Stream, file: Dropped) -> list[RawRecord]:
-        rows = read_rows(file.content, self._dialect, required=kind.required)
+    def _records(self, kind: Stream, file: Dropped, rows: Sequence[Row]) -> list[RawRecord]:
         source = {
             "name": shown(file.name),
             "key": file.key,
             "modified_at": file.modified_at.isoformat(),
+            "counted_from": self._counted_from(file).isoformat(),
             "timezone": self._config.timezone,
         }
         return kind.records(rows, {"file": source, "location_code": self._config.location_code})
+
+    def _counted_from(self, file: Dropped) -> datetime:
+        """The earliest moment of its counts: taken for as new as the file they would bring goods
+        back that have left between the count and the file.
+        """
+        return file.modified_at - timedelta(seconds=self._config.counted_within_s)
+
+    def _undated(self, stream: str, file: Dropped, rows: Sequence[Row]) -> list[Finding]:
+        """A word about the first file of counts that do not say when they were taken."""
+        dated = all(row.get("counted_at") for row in rows)
+        if stream != "stock" or dated or self._told_undated:
+            return []
+        self._told_undated = True
+        told = f"counts without counted_at: taken for those of {self._counted_from(file)}"
+        remedy = (
+            "What has left since then is taken off them. Add the column, or say in "
+            "counted_within_s how old counts can be when a file is written."
+        )
+        return [Finding(f"in/stock/{shown(file.name)}", True, told, remedy)]
 
 
 def _substance(request: c.FulfilmentRequest) -> str:

@@ -102,12 +102,7 @@ _ALL = (
     Job("allocate", allocation.allocate, "allocate", "give accepted orders to locations"),
     Job("promise", publishing.publish, "promise", "plan stock writes where a promise changed"),
     Job("holds", housekeeping.expire_holds, "holds", "give back goods whose hold has run out"),
-    Job(
-        "prune",
-        housekeeping.prune,
-        "prune",
-        "delete old history and prices, keep back expired lots",
-    ),
+    Job("prune", housekeeping.prune, "prune", "delete old history of runs and old prices"),
 )
 
 JOBS = {job.name: job for job in _ALL}

@@ -11,8 +11,8 @@ KEEP_RUNS = timedelta(days=30)
 
 
 def prune(hub: Hub, run: Run) -> None:
-    """Job: delete the history of runs that is too old to explain anything and carriers' prices
-    that lapsed long ago, and keep back lots that have expired.
+    """Job: delete the history of runs that is too old to explain anything, and carriers' prices
+    that lapsed long ago.
     """
     with run.commit() as conn:
         now = hub.clock.now()
@@ -23,10 +23,6 @@ def prune(hub: Hub, run: Run) -> None:
         quotes = rate_quotes.prune(conn, now)
         if quotes:
             run.count("quotes", quotes)
-        withheld = stock.withhold(conn, now)
-        if withheld:
-            run.count("units_withheld", int(withheld))
-            run.request(conn, "promise")
 
 
 HOLDS_AT_ONCE = 500

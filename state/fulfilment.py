@@ -75,6 +75,13 @@ def decisions(conn: Connection, order_id: int) -> list[Row[Any]]:
     return list(conn.execute(query.order_by(decision.c.id)))
 
 
+def decisions_before(conn: Connection, before: int | None, limit: int) -> list[Row[Any]]:
+    """Decisions about any order, the newest first; ``before``: only those older than this id."""
+    decision = t.routing_decision
+    query = select(decision).order_by(decision.c.id.desc()).limit(limit)
+    return list(conn.execute(query if before is None else query.where(decision.c.id < before)))
+
+
 def last_decision(conn: Connection, order_id: int) -> Row[Any] | None:
     decision = t.routing_decision
     query = select(decision).where(decision.c.order_id == order_id)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from state import tables as t
 from state.batches import among, insert_rows
-from state.stock.levels import mark_dirty_among
+from state.dirty_marks import mark_dirty_among
 
 _listing = t.channel_listing
 
@@ -148,7 +148,10 @@ def dirty(conn: Connection, after: int, limit: int) -> list[int]:
 
 
 def clean(conn: Connection, sku_ids: Iterable[int]) -> None:
-    conn.execute(delete(t.dirty_sku).where(among(t.dirty_sku.c.sku_id, sku_ids)))
+    """Take marks away, in the order in which all that mark them lock their rows."""
+    column = t.dirty_sku.c.sku_id
+    locked = select(column).where(among(column, sku_ids)).order_by(column).with_for_update()
+    conn.execute(delete(t.dirty_sku).where(column.in_(locked)))
 
 
 def is_dirty(conn: Connection, sku_id: int) -> bool:

@@ -21,8 +21,8 @@ from sqlalchemy import (
 
 from state import tables as t
 from state.batches import among, insert_of
+from state.dirty_marks import mark_dirty
 from state.intents import OPEN
-from state.stock import mark_dirty
 
 _listing, _promise = t.channel_listing, t.channel_availability
 

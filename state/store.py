@@ -12,6 +12,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from state.dirty_marks import marking
+
 BUSY_TIMEOUT_S = 20
 ATTEMPTS = 10
 
@@ -38,7 +40,7 @@ class Store:
         For what is worth less than waiting for the disk.
         """
         engine = self.engine if durable or not self.is_sqlite else self._hasty_engine
-        with engine.begin() as connection:
+        with engine.begin() as connection, marking(connection):
             if not durable and not self.is_sqlite:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection

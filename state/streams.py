@@ -33,6 +33,7 @@ from sqlalchemy import (
 
 from state import tables as t
 from state.batches import among
+from state.dirty_marks import write_marks
 from state.errors import LostLease
 from state.types import Utc
 
@@ -88,11 +89,13 @@ def request(conn: Connection, key: str, now: datetime) -> bool:
     A request during a run is kept: the stream is due again when the run ends. A failing stream
     keeps its backoff, or a busy caller would turn it into a hammer.
     """
+    write_marks(conn)
     return bool(conn.execute(_WANT, {"keys": [key], "now": now}).rowcount)
 
 
 def request_all(conn: Connection, job: str, now: datetime) -> None:
     """Want one more run of a job on every connection that has it."""
+    write_marks(conn)
     conn.execute(_WANT_JOB, {"of_job": job, "now": now})
 
 
@@ -171,8 +174,10 @@ def seal(
     Renews the lease, stores ``cursor`` (null: leaves it) and raises the want of the streams in
     ``wanted``. Why last: the row stays locked from here to the commit, so no claim can slip in
     between check and commit, and yet heartbeats and requests do not wait for a page to be
-    written. Why sorted: two runs that ask for each other would otherwise deadlock.
+    written. Why sorted: two runs that ask for each other would otherwise deadlock. Marks of dirty
+    SKUs come before, as the promise job takes both in that order.
     """
+    write_marks(conn)
     conn.execute(_LOCK, {"keys": [held.key, *wanted]}).all()
     renewed = {"new_lease_until": now + timedelta(seconds=held.lease_s)}
     if cursor is None:

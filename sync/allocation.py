@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from state import orders
+from state import orders, stock
 from sync import handover, planning, quoting, rerouting
 from sync.context import Hub, Run
 from sync.routing import together, waiting
@@ -10,10 +10,30 @@ from sync.routing import together, waiting
 
 def allocate(hub: Hub, run: Run) -> None:
     """Job: plan every order that can be planned, then release what is due."""
-    for work in (rerouting.end_overdue, _lift_payment_holds, _plan, handover.release_due):
+    steps = (
+        rerouting.end_overdue,
+        _withhold_lots,
+        _lift_payment_holds,
+        _plan,
+        handover.release_due,
+    )
+    for work in steps:
         work(hub, run)
         if run.stopping:
             return
+
+
+def _withhold_lots(hub: Hub, run: Run) -> None:
+    """Before anything is planned: an order given to goods that have expired would wait for ever,
+    as routing finds enough there and no reservation gets any.
+    """
+    now = hub.clock.now()
+    with hub.store.read() as conn:
+        over = stock.unsellable(conn, now)
+    if over:
+        with run.commit() as conn:
+            run.count("units_withheld", int(stock.withhold(conn, now)))
+            run.request(conn, "promise")
 
 
 def _lift_payment_holds(hub: Hub, run: Run) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from state import catalogue, stock
@@ -33,7 +34,7 @@ class Goods:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A line with our ids. ``lot_id``: null where the line names none."""
+    """What a file says of one SKU and lot, with our ids. ``lot_id``: null where it has none."""
 
     goods: Goods
     sku_id: int
@@ -79,30 +80,39 @@ def read_goods(path: Path) -> list[Goods]:
     return list(found.values())
 
 
-def resolve(conn: Connection, path: Path, goods: Sequence[Goods]) -> list[Known]:
-    """Lines with their SKU and lot, in SKU order; a lot that is new is made.
+def resolve(
+    conn: Connection, path: Path, goods: Sequence[Goods], *, by_lot: bool = True
+) -> list[Known]:
+    """What the file says of each SKU and lot, in their order; a lot that is new is made.
 
-    Raises ``ImportProblem`` naming every SKU that is unknown, and every lot that expires on
-    another day than the line says.
+    Lines that name one SKU by its code and by another name are one movement, and so are those of
+    several lots where the SKU's goods are not told apart by lot, or not ``by_lot`` here: each on
+    its own would bear the same key, and only the first would be booked. Raises ``ImportProblem``
+    naming every SKU that is unknown, and every lot that expires on another day than a line says.
     """
     skus = catalogue.resolve(conn, 0, [one.sku for one in goods])
     problems = [f"unknown SKU {one.sku}: import it first" for one in goods if one.sku not in skus]
-    known: list[Known] = []
+    tracked = catalogue.by_ids(conn, skus.values())
+    known: dict[tuple[int, str], Known] = {}
     for one in goods:
         if one.sku in skus:
+            sku_id = skus[one.sku]
+            lot = one.lot if by_lot and tracked[sku_id].lot_tracked else ""
             try:
-                lot_id = _lot(conn, skus[one.sku], one)
+                lot_id = stock.ensure_lot(conn, sku_id, lot, one.expires_on) if lot else None
             except Misplaced as problem:
                 problems.append(f"line {one.line}: {one.sku}: {problem}")
             else:
-                known.append(Known(one, skus[one.sku], lot_id))
+                before = known.get((sku_id, lot))
+                whole = replace(one, lot=lot) if before is None else _sum(before.goods, one)
+                known[sku_id, lot] = Known(whole, sku_id, lot_id)
     if problems:
         raise ImportProblem(path, problems)
-    return sorted(known, key=lambda line: (line.sku_id, line.goods.lot))
+    return [known[key] for key in sorted(known)]
 
 
-def _lot(conn: Connection, sku_id: int, goods: Goods) -> int | None:
-    return stock.ensure_lot(conn, sku_id, goods.lot, goods.expires_on) if goods.lot else None
+def _sum(before: Goods, more: Goods) -> Goods:
+    return replace(before, qty=before.qty + more.qty, serials=before.serials + more.serials)
 
 
 def key_of(kind: str, location_id: int, reference: str, line: Known) -> str:
@@ -115,7 +125,8 @@ def receive(
 ) -> bool:
     """Take a line in, ``closes`` being the reference under which it was on its way, if it was.
 
-    Raises ``Misplaced`` when nothing of it is on its way to this location under that reference.
+    Raises ``Misplaced`` when nothing of it is on its way to this location under that reference,
+    ``KeyReused`` when the key was booked for something else.
     """
     goods, lot_id = line.goods, line.lot_id
     if closes is None:
@@ -128,7 +139,9 @@ def receive(
             lot_id=lot_id,
             pieces=goods.serials,
         )
-    if stock.posted(conn, cause.key) is not None:
+    was = stock.posted(conn, cause.key)
+    if was is not None:
+        _require_same(conn, was, goods.qty, closes)
         return False
     fitting = [
         row
@@ -140,6 +153,23 @@ def receive(
         many = "several lots" if fitting else "nothing"
         raise Misplaced(f"{many} of it on the way to there under {closes}")
     return stock.arrive(conn, fitting[0], goods.qty, cause, lot_id=lot_id, pieces=goods.serials)
+
+
+def _require_same(conn: Connection, was: Row[Any], qty: Decimal, closes: str) -> None:
+    """Raise unless ``was``, the first row of a receipt, took ``qty`` in and closed ``closes``."""
+    booked, under = abs(Decimal(was.delta)), stock.consigned_under(conn, was)
+    # At an outside location no more is booked than was on its way. Where that is all of it, what
+    # came beyond it is not known any more; nor does it count, as the location's own count does.
+    ended = was.bucket == "incoming" and was.ref_id not in {
+        row.id for row in stock.in_transit(conn, closes)
+    }
+    if under == closes and (booked == qty or (ended and booked < qty)):
+        return
+    closed = f"closing {under}" if under else "closing nothing"
+    raise KeyReused(
+        f"{booked} of it were booked under this reference already, {closed}; "
+        f"now it says {qty}, closing {closes}: give another delivery a reference of its own"
+    )
 
 
 def write_off(conn: Connection, reference: str, cause: Cause) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -149,21 +149,59 @@ class Counted:
     at: datetime | None = None
 
 
-def read_counts(path: Path) -> dict[tuple[str, str], Decimal]:
-    """Absolute counts by SKU and lot, of a file with the columns ``sku,on_hand``, maybe ``lot``."""
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """A line of a file of counts. ``lot``: empty where it names none."""
+
+    line: int
+    sku: str
+    lot: str
+    on_hand: Decimal
+
+    def __str__(self) -> str:
+        return " lot ".join(filter(None, (self.sku, self.lot)))
+
+
+def read_counts(path: Path) -> list[CountRow]:
+    """Absolute counts of a file with the columns ``sku,on_hand``, maybe ``lot``."""
     problems: list[str] = []
-    found: dict[tuple[str, str], Decimal] = {}
+    found: list[CountRow] = []
     for line, row in rows_of(path, ("sku", "on_hand")):
-        key = (row["sku"], row.get("lot", ""))
         try:
             counted = quantity(row["on_hand"])
         except ValueError as error:
             problems.append(f"line {line}: on_hand {error}")
-            continue
-        if key in found:
-            name = " lot ".join(filter(None, key))
-            problems.append(f"line {line}: sku {name} stands in the file twice")
-        found[key] = counted
+        else:
+            found.append(CountRow(line, row["sku"], row.get("lot", ""), counted))
+    if problems:
+        raise ImportProblem(path, problems)
+    return found
+
+
+Piles = dict[tuple[int, str], CountRow]
+"""Counts by SKU id and lot, the lot empty where goods are not told apart by it."""
+
+
+def _piles(conn: Connection, path: Path, location: Row[Any], counts: Sequence[CountRow]) -> Piles:
+    """Counts with our ids. Raises ``ImportProblem`` for two of one pile: which of them is the
+    count, or whether both together are, only who counted can say.
+    """
+    skus = catalogue.resolve(conn, 0, [row.sku for row in counts])
+    unknown = sorted({row.sku for row in counts} - set(skus))
+    if unknown:
+        raise ImportProblem(path, [f"unknown SKU {code}: import it first" for code in unknown])
+    known = catalogue.by_ids(conn, skus.values())
+    found: Piles = {}
+    problems = []
+    for row in counts:
+        sku = known[skus[row.sku]]
+        lot = row.lot if sku.lot_tracked and location.authority == "hub" else ""
+        before = found.setdefault((sku.id, lot), row)
+        if before is not row:
+            problems.append(
+                f"lines {before.line} and {row.line}: {before} and {row} are one pile at "
+                f"{location.code}, {sku.code}: write its whole count on one line"
+            )
     if problems:
         raise ImportProblem(path, problems)
     return found
@@ -173,7 +211,7 @@ def import_counts(
     conn: Connection,
     path: Path,
     location_code: str,
-    counts: Mapping[tuple[str, str], Decimal],
+    counts: Sequence[CountRow],
     actor: str,
     now: datetime,
     how: Counted = Counted(),
@@ -184,12 +222,8 @@ def import_counts(
     its count.
     """
     location = location_of(conn, path, location_code)
-    skus = catalogue.resolve(conn, 0, [code for code, _ in counts])
-    unknown = sorted({code for code, _ in counts} - set(skus))
-    if unknown:
-        raise ImportProblem(path, [f"unknown SKU {code}: import it first" for code in unknown])
     changed, problems = 0, []
-    for sku_id, code, lot in sorted((skus[code], code, lot) for code, lot in counts):
+    for (sku_id, lot), row in sorted(_piles(conn, path, location, counts).items()):
         try:
             with conn.begin_nested():
                 delta = stock.set_count(
@@ -197,7 +231,7 @@ def import_counts(
                     sku_id=sku_id,
                     location_id=location.id,
                     authority=location.authority,
-                    on_hand=counts[code, lot],
+                    on_hand=row.on_hand,
                     reason=how.reason,
                     key=f"import:{location.id}:{sku_id}:{lot}:{now.isoformat()}",
                     now=now,
@@ -207,10 +241,10 @@ def import_counts(
                 )
         except IntegrityError:
             problems.append(
-                f"{code}: fewer than are reserved already; ship or cancel those orders first"
+                f"{row.sku}: fewer than are reserved already; ship or cancel those orders first"
             )
         except Misplaced as problem:
-            problems.append(f"{code}: {problem}")
+            problems.append(f"{row.sku}: {problem}")
         else:
             changed += bool(delta)
     if problems:

@@ -104,11 +104,14 @@ def _joined(pages: Sequence[Page]) -> Page:
 
 
 def report(run: Run, findings: Sequence[Finding]) -> None:
-    """Say what a connector could not read at all (a file set aside); `crossdock check` lists it."""
+    """Say what a connector could not read at all (a file set aside, which `crossdock check` lists),
+    or has read in a way that people must know of.
+    """
     for finding in findings:
-        run.count("unreadable")
+        if not finding.ok:
+            run.count("unreadable")
         log.warning(
-            "could not be read",
+            "read with care" if finding.ok else "could not be read",
             connection=run.connection,
             subject=finding.subject,
             detail=finding.detail,

@@ -10,14 +10,23 @@ changes nothing, and the function says so.
 
 from __future__ import annotations
 
+from state.dirty_marks import mark_dirty
 from state.stock.asof import levels_as_of
 from state.stock.bundles import Shortage, components, explode, makeable, set_components, shortages
-from state.stock.consignments import advise, arrive, in_transit, send, write_off
-from state.stock.counting import set_count
+from state.stock.consignments import (
+    advise,
+    arrive,
+    consigned_under,
+    in_transit,
+    send,
+    write_off,
+)
+from state.stock.counting import Count, Place, foreseen, set_count, set_counts
+from state.stock.days import zone_of
 from state.stock.demand import availability, unallocated_demand
 from state.stock.ledger import Cause, Leg, post, posted
-from state.stock.levels import AVAILABLE, BUCKETS, levels, mark_dirty, overview
-from state.stock.lots import ensure_lot, lots_of, recall, track_lots, withhold
+from state.stock.levels import AVAILABLE, BUCKETS, levels, overview
+from state.stock.lots import ensure_lot, lots_of, recall, track_lots, unsellable, withhold
 from state.stock.movements import CONDITIONS, receive, reclassify, scrap
 from state.stock.rebuild import Difference, differences, rebuild
 from state.stock.reservations import confirm, expire, release, reserve, ship
@@ -28,18 +37,22 @@ __all__ = [
     "BUCKETS",
     "CONDITIONS",
     "Cause",
+    "Count",
     "Difference",
     "Leg",
+    "Place",
     "Shortage",
     "advise",
     "arrive",
     "availability",
     "components",
     "confirm",
+    "consigned_under",
     "differences",
     "ensure_lot",
     "expire",
     "explode",
+    "foreseen",
     "in_transit",
     "levels",
     "levels_as_of",
@@ -60,11 +73,14 @@ __all__ = [
     "send",
     "set_components",
     "set_count",
+    "set_counts",
     "ship",
     "shortages",
     "track_lots",
     "track_serials",
     "unallocated_demand",
+    "unsellable",
     "withhold",
     "write_off",
+    "zone_of",
 ]

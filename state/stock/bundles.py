@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Row, delete, select
 
 from state import tables as t
 from state.batches import among, insert_rows
+from state.dirty_marks import mark_dirty
 from state.errors import Misplaced
-from state.stock.levels import levels, mark_dirty
+from state.stock.levels import levels
 
 part = t.bundle_component
 

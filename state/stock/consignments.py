@@ -111,6 +111,14 @@ def _add(
     return made
 
 
+def consigned_under(conn: Connection, row: Row[Any]) -> str:
+    """The reference of the consignment that a ledger row is about; empty: about none."""
+    if row.ref_type != "consignment":
+        return ""
+    query = select(consignment.c.reference).where(consignment.c.id == row.ref_id)
+    return str(conn.execute(query).scalar_one())
+
+
 def in_transit(
     conn: Connection, reference: str | None = None, *, lock: bool = False
 ) -> list[Row[Any]]:

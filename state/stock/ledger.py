@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, Table, func, select, update
 
 from state import tables as t
 from state.batches import among, insert_rows
+from state.dirty_marks import mark_dirty
 from state.errors import KeyReused
-from state.stock.levels import mark_dirty
 
 ledger = t.inventory_ledger
 
@@ -66,29 +66,38 @@ def post(conn: Connection, legs: Sequence[Leg], cause: Cause) -> bool:
 
 def write_rows(conn: Connection, legs: Sequence[Leg], cause: Cause) -> bool:
     """The ledger's part of ``post``."""
-    rows = [
-        {
-            "sku_id": leg.sku_id,
-            "location_id": leg.location_id,
-            "lot_id": leg.lot_id,
-            "bucket": leg.bucket,
-            "delta": leg.delta,
-            "reason": cause.reason,
-            "ref_type": cause.ref[0],
-            "ref_id": cause.ref[1],
-            "occurred_at": cause.occurred_at or cause.now,
-            "recorded_at": cause.now,
-            "actor": cause.actor,
-            "idempotency_key": f"{cause.key}#{n}" if n else cause.key,
-        }
-        for n, leg in enumerate(legs)
-    ]
+    rows = [_row(leg, cause, f"{cause.key}#{n}" if n else cause.key) for n, leg in enumerate(legs)]
     new = insert_rows(conn, ledger, rows, unless_known=True)
     if new != len(rows):
         _require_same(conn, cause.key, rows if new == 0 else [])
         return False
     mark_dirty(conn, [leg.sku_id for leg in legs])
     return True
+
+
+def write_each(conn: Connection, movements: Sequence[tuple[Leg, Cause]]) -> None:
+    """The ledger's part of many movements of one leg each. Raises ``KeyReused`` if one is known."""
+    rows = [_row(leg, cause, cause.key) for leg, cause in movements]
+    if insert_rows(conn, ledger, rows, unless_known=True) != len(rows):
+        raise KeyReused("one of these movements of stock has the key of another")
+    mark_dirty(conn, [leg.sku_id for leg, _ in movements])
+
+
+def _row(leg: Leg, cause: Cause, key: str) -> dict[str, Any]:
+    return {
+        "sku_id": leg.sku_id,
+        "location_id": leg.location_id,
+        "lot_id": leg.lot_id,
+        "bucket": leg.bucket,
+        "delta": leg.delta,
+        "reason": cause.reason,
+        "ref_type": cause.ref[0],
+        "ref_id": cause.ref[1],
+        "occurred_at": cause.occurred_at or cause.now,
+        "recorded_at": cause.now,
+        "actor": cause.actor,
+        "idempotency_key": key,
+    }
 
 
 def posted(conn: Connection, key: str) -> Row[Any] | None:
@@ -112,7 +121,9 @@ def _require_same(conn: Connection, key: str, rows: Sequence[dict[str, Any]]) ->
         for row in rows
     ]
     if not same or not all(same):
-        raise KeyReused(f"the key {key} already stands for another movement of stock")
+        then = known.get(key)
+        amounts = f": {then.delta:f} then, {rows[0]['delta']:f} now" if then and rows else ""
+        raise KeyReused(f"the key {key} already stands for another movement of stock{amounts}")
 
 
 def apply(conn: Connection, legs: Sequence[Leg]) -> None:
@@ -166,19 +177,32 @@ def open_level(conn: Connection, sku_id: int, location_id: int) -> None:
 
 
 def moved_since(
-    conn: Connection, sku_id: int, location_id: int, moment: datetime, lot_id: int | None
-) -> Decimal:
-    """Goods that came (or, negative, left) at ``moment`` or later, as far as we have heard."""
-    query = select(func.sum(ledger.c.delta, type_=ledger.c.delta.type)).where(
-        ledger.c.sku_id == sku_id,
-        ledger.c.location_id == location_id,
-        ledger.c.bucket == "on_hand",
-        ledger.c.reason.in_(MOVED),
-        ledger.c.occurred_at >= moment,
+    conn: Connection, location_id: int, moments: Mapping[tuple[int, int | None], datetime]
+) -> dict[tuple[int, int | None], Decimal]:
+    """Goods that came (or, negative, left) at each one's moment or later, as far as we have heard.
+
+    By SKU and lot, the lot null for all of a SKU.
+    """
+    if not moments:
+        return {}
+    row = ledger.c
+    query = (
+        select(row.sku_id, row.lot_id, row.occurred_at, func.sum(row.delta, type_=row.delta.type))
+        .where(
+            among(row.sku_id, {sku_id for sku_id, _ in moments}),
+            row.location_id == location_id,
+            row.bucket == "on_hand",
+            row.occurred_at >= min(moments.values()),
+            row.reason.in_(MOVED),
+        )
+        .group_by(row.sku_id, row.lot_id, row.occurred_at)
     )
-    if lot_id is not None:
-        query = query.where(ledger.c.lot_id == lot_id)
-    return Decimal(conn.scalar(query) or 0)
+    found: dict[tuple[int, int | None], Decimal] = {}
+    for sku_id, lot_id, occurred_at, delta in conn.execute(query):
+        for one in {(sku_id, lot_id), (sku_id, None)} & moments.keys():
+            if occurred_at >= moments[one]:
+                found[one] = found.get(one, Decimal(0)) + delta
+    return found
 
 
 def take_off(conn: Connection, legs: Sequence[Leg], cause: Cause) -> bool:

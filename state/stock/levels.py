@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Row, Select, or_, select, type_coerce
+from sqlalchemy import Connection, Row, select, type_coerce
 
 from state import tables as t
-from state.batches import among, insert_of
+from state.batches import among
 from state.types import Quantity
 
 level = t.inventory_level
@@ -18,35 +18,6 @@ AVAILABLE = type_coerce(
 )
 
 BUCKETS = ("on_hand", "reserved", "damaged", "quality_hold", "safety", "incoming")
-
-
-def mark_dirty(conn: Connection, sku_ids: Iterable[int]) -> None:
-    """Have the promise of these SKUs computed anew, of what they hold, and of what holds them.
-
-    Demand for a bundle is demand for its components, and theirs is their other bundles'.
-    """
-    ids = sorted(set(sku_ids))
-    if not ids:
-        return
-    part = t.bundle_component.c
-    inside = select(part.component_sku_id).where(among(part.bundle_sku_id, ids))
-    singles = select(t.sku.c.id).where(or_(among(t.sku.c.id, ids), t.sku.c.id.in_(inside)))
-    around = select(part.bundle_sku_id).where(part.component_sku_id.in_(singles))
-    mark_dirty_among(conn, singles.union(around))
-
-
-def mark_dirty_among(conn: Connection, sku_ids: Select[Any] | CompoundSelect[Any]) -> None:
-    """Have the promise of the SKUs that a query selects computed anew.
-
-    A mark that is there already is written once more: that locks its row, so that on PostgreSQL
-    the promise job cannot take the mark away before what caused this one is committed.
-    """
-    chosen = sku_ids.subquery()
-    column = chosen.c[0]
-    ordered = select(column).where(column.is_not(None)).distinct().order_by(column)
-    statement = insert_of(conn.dialect)(t.dirty_sku).from_select(["sku_id"], ordered)
-    kept = {"sku_id": statement.excluded.sku_id}
-    conn.execute(statement.on_conflict_do_update(index_elements=["sku_id"], set_=kept))
 
 
 def levels(conn: Connection, sku_ids: Iterable[int]) -> list[Row[Any]]:

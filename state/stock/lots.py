@@ -6,16 +6,17 @@ its lots' levels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, type_coerce, update
 
 from state import tables as t
-from state.batches import insert_rows
+from state.batches import among, insert_rows
 from state.errors import Misplaced
+from state.stock.days import today_at
 from state.stock.ledger import Cause, Leg, apply_to_lots, is_ours, post
 from state.types import Quantity
 
@@ -51,15 +52,22 @@ def ensure_lot(conn: Connection, sku_id: int, code: str, expires_on: date | None
     return int(found.id)
 
 
+def tracked_among(conn: Connection, sku_ids: Iterable[int]) -> set[int]:
+    """Those SKUs whose goods are told apart by lot, where the stock is ours."""
+    query = select(t.sku.c.id).where(among(t.sku.c.id, sku_ids), t.sku.c.lot_tracked)
+    return set(conn.scalars(query))
+
+
 def is_tracked(conn: Connection, sku_id: int, location_id: int) -> bool:
-    tracked = conn.execute(select(t.sku.c.lot_tracked).where(t.sku.c.id == sku_id)).scalar_one()
-    return bool(tracked) and is_ours(conn, location_id)
+    return bool(tracked_among(conn, [sku_id])) and is_ours(conn, location_id)
 
 
 def require_lot(conn: Connection, sku_id: int, location_id: int, lot_id: int | None) -> int | None:
     """The lot a movement is booked on: none where lots are not told apart, else it must be told."""
-    if not is_tracked(conn, sku_id, location_id):
-        return None
+    return told(lot_id) if is_tracked(conn, sku_id, location_id) else None
+
+
+def told(lot_id: int | None) -> int:
     if lot_id is None:
         raise Misplaced("its goods are told apart by lot: say which lot")
     return lot_id
@@ -79,7 +87,8 @@ def first_to_expire(
     """
     if not is_tracked(conn, sku_id, location_id):
         return [(None, qty)]
-    chosen, left = _fill(_stock(conn, sku_id, location_id, can_be_sold(now.date())), qty)
+    today = today_at(conn, [location_id], now)[location_id]
+    chosen, left = _fill(_stock(conn, sku_id, location_id, can_be_sold(today)), qty)
     return chosen if left == 0 else None
 
 
@@ -169,26 +178,40 @@ def lots_of(conn: Connection, code: str | None = None) -> list[Any]:
 def recall(conn: Connection, lot_id: int, now: datetime) -> Decimal:
     """Sell no more of a lot; returns how much of it was withdrawn. What is reserved stays so."""
     conn.execute(update(lot).where(lot.c.id == lot_id).values(state="recalled"))
-    return _withhold(conn, lot.c.id == lot_id, now)
+    return _withhold(conn, _free_stock(conn, lot.c.id == lot_id), now)
 
 
-def withhold(conn: Connection, now: datetime) -> Decimal:
-    """Put lots that have expired or were recalled on quality hold, so that nobody promises them.
+def unsellable(conn: Connection, now: datetime) -> list[Row[Any]]:
+    """What is free of lots that have expired, by the date where they stand, or were recalled."""
+    # East of everybody it is tomorrow already.
+    found = _free_stock(conn, ~can_be_sold((now + timedelta(days=1)).date()))
+    today = today_at(conn, {row.location_id for row in found}, now)
+    return [
+        row for row in found if row.state != "active" or row.expires_on <= today[row.location_id]
+    ]
 
-    Returns how many units. Until it ran they count as available, but cannot be reserved.
-    """
-    return _withhold(conn, ~can_be_sold(now.date()), now)
 
-
-def _withhold(conn: Connection, which: ColumnElement[bool], now: datetime) -> Decimal:
+def _free_stock(conn: Connection, which: ColumnElement[bool]) -> list[Row[Any]]:
     query = (
-        select(lot.c.id, lot.c.sku_id, lot.c.state, lot_level.c.location_id)
+        select(lot.c.id, lot.c.sku_id, lot.c.state, lot.c.expires_on, lot_level.c.location_id)
         .join(lot_level, lot_level.c.lot_id == lot.c.id)
         .where(which, FREE > 0)
         .order_by(lot.c.sku_id, lot_level.c.location_id, lot.c.id)
     )
+    return list(conn.execute(query))
+
+
+def withhold(conn: Connection, now: datetime) -> Decimal:
+    """Put what is ``unsellable`` on quality hold, so that nobody promises it.
+
+    Returns how many units. Until it ran they count as available, but cannot be reserved.
+    """
+    return _withhold(conn, unsellable(conn, now), now)
+
+
+def _withhold(conn: Connection, which: Iterable[Row[Any]], now: datetime) -> Decimal:
     total = Decimal(0)
-    for row in conn.execute(query).all():
+    for row in which:
         free = _locked_free(conn, row)
         leg = Leg(row.sku_id, row.location_id, "quality_hold", free, row.id)
         key = f"withhold:{row.id}:{row.location_id}:{now.isoformat()}"

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, func, select, text, update
 from state import history
 from state import tables as t
 from state.batches import insert_rows
+from state.dirty_marks import mark_dirty
 from state.stock.ledger import Cause, Leg, open_level, write_rows
-from state.stock.levels import BUCKETS, mark_dirty
+from state.stock.levels import BUCKETS
 from state.types import Quantity
 
 ledger = t.inventory_ledger

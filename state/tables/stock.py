@@ -95,7 +95,7 @@ lot = table(
     pk(),
     ref("sku_id", "sku", index=False),
     Column("code", Text, nullable=False),
-    # The first day on which it must not be sold any more; null: it keeps.
+    # The first day, where it stands, on which it must not be sold any more; null: it keeps.
     Column("expires_on", Date, nullable=True),
     *one_of("state", "active", "recalled", default="active"),
     UniqueConstraint("sku_id", "code"),
@@ -110,6 +110,8 @@ lot_level = table(
     qty("reserved"),
     qty("damaged"),
     qty("quality_hold"),
+    # The moment the newest count of the lot is true of.
+    at("observed_at"),
     PrimaryKeyConstraint("lot_id", "location_id"),
     CheckConstraint(
         "on_hand >= 0 AND reserved >= 0 AND damaged >= 0 AND quality_hold >= 0", name="buckets"
@@ -168,7 +170,8 @@ inventory_ledger = table(
     at("recorded_at", null=False),
     words("actor"),
     Column("idempotency_key", Text, nullable=False, unique=True),
-    Index("ix_inventory_ledger_sku_location", "sku_id", "location_id"),
+    # A count asks what has moved since its moment: of a SKU that sells well that is little of much.
+    Index("ix_inventory_ledger_moved", "sku_id", "location_id", "bucket", "occurred_at"),
     Index(
         "ix_inventory_ledger_lot",
         "lot_id",

@@ -36,7 +36,6 @@ def keep(
     """Store a decision with its inputs and its rules; returns its id."""
     inputs = _plain(Inputs(order, tuple(sites)))
     version = rules.version()
-    encoded = msgspec.json.encode([ENGINE, version, inputs], order="deterministic")
     fulfilment.keep_rules(conn, version, rules.name, _plain(rules), now)
     thought = _plain(decision)
     return fulfilment.add_decision(
@@ -46,12 +45,23 @@ def keep(
         policy_version=ENGINE,
         rules_version=version,
         stock_version=fulfilment.stock_version(conn),
-        inputs_hash=hashlib.sha256(encoded).hexdigest(),
+        inputs_hash=hash_of(ENGINE, version, inputs),
         inputs=inputs,
         candidates=thought.pop("verdicts"),
         chosen=thought.pop("shares"),
         trace=thought,
     )
+
+
+def hash_of(engine: str, rules_version: str, inputs: Any) -> str:
+    """SHA-256, in hexadecimal, of all that decides: ``inputs`` in the shape they are stored in."""
+    encoded = msgspec.json.encode([engine, rules_version, inputs], order="deterministic")
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def is_remakeable(row: Row[Any]) -> bool:
+    """Was it made the way decisions are made now?"""
+    return bool(row.policy_version == ENGINE and is_told(row))
 
 
 def is_told(row: Row[Any]) -> bool:

@@ -33,6 +33,7 @@ from sandbox.clock import ManualClock
 
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=1)
+DAY_BEFORE = LONG_AGO - timedelta(days=1)
 ORDERS = (
     "Order Number,placed_at,currency,grand_total,shipping_total,sku,quantity,unit_price,"
     "line_total,line_tax,ship_to_name,ship_to_street,ship_to_city,ship_to_country\n"
@@ -232,7 +233,7 @@ def test_stock_rows_map_with_the_location_of_the_row_or_the_connection(
         for body in bodies(pull(connector, "stock")).values()
     ]
     assert counts == [
-        c.StockCount(sku="A", on_hand=Decimal(10), location_code="BONN", observed_at=LONG_AGO),
+        c.StockCount(sku="A", on_hand=Decimal(10), location_code="BONN", observed_at=DAY_BEFORE),
         c.StockCount(
             sku="B",
             on_hand=Decimal("-2.5"),
@@ -240,6 +241,21 @@ def test_stock_rows_map_with_the_location_of_the_row_or_the_connection(
             observed_at=datetime(2026, 11, 1, 17, tzinfo=UTC),
         ),
     ]
+
+
+def test_counts_without_a_time_are_as_old_as_they_can_be_and_told_of_once(
+    build: Build, drop: Drop
+) -> None:
+    connector = build(counted_within_s=600)
+    for name in ("one.csv", "two.csv"):
+        drop("stock", name, f"sku,on_hand\n{name},5\n")
+    pages = pull(connector, "stock")
+    assert {body["file"]["counted_from"] for body in bodies(pages).values()} == {
+        (LONG_AGO - timedelta(minutes=10)).isoformat()
+    }
+    [told] = pages[-1].findings
+    assert (told.subject, told.ok) == ("in/stock/one.csv", True)
+    assert pull(connector, "stock")[-1].findings == ()
 
 
 def test_two_counts_of_one_sku_in_a_file_are_parked_not_guessed(
@@ -372,7 +388,7 @@ def test_a_file_that_cannot_be_read_is_kept_with_one_clear_reason(
     pages = pull(connector, "stock")
 
     assert list(bodies(pages)) == ["A@"], "the file beside it is not held up"
-    (finding,) = pages[-1].findings
+    (finding,) = [one for one in pages[-1].findings if not one.ok]
     for word in told:
         assert word in finding.detail
     rejected = tmp_path / "share" / "rejected" / "stock"

@@ -169,11 +169,107 @@ def test_a_count_has_a_reason_and_a_moment(crossdock: Commands) -> None:
     crossdock.stock("count", "berlin", broken, "--reason", "adjust_damage")
     crossdock.stock("receive", "berlin", crossdock.file("A,2"), "--reference", "DN-1")
     late = crossdock.file("A,6", columns="sku,on_hand")
-    old = crossdock.json("count", "berlin", late, "--counted-at", "2020-01-01T00:00")
+    old = crossdock.json("count", "berlin", late, "--counted-at", "2020-01-01T00:00Z")
     assert old == {"location": "berlin", "skus": 1, "changed": 0}
-    ahead = crossdock.stock("count", "berlin", late, "--counted-at", "2999-01-01", code=2)
+    ahead = crossdock.stock("count", "berlin", late, "--counted-at", "2999-01-01T00:00Z", code=2)
     assert "still to come" in ahead
     assert crossdock.level("A", "berlin", "on_hand") == ["7"]
+
+
+def test_a_count_is_dated_by_the_clock_of_its_location(crossdock: Commands) -> None:
+    counts = crossdock.file("A,7", columns="sku,on_hand")
+    asked = ("count", "berlin", counts, "--counted-at")
+    told = crossdock.stock(*asked, "2026-07-01T18:00", code=2)
+    assert "has no offset, and the location no time zone" in told
+    assert "2026-07-01T18:00+01:00" in told
+    assert "Say at what time: 2026-07-01T18:00" in crossdock.stock(*asked, "2026-07-01", code=2)
+    there = ("count", "partner", counts, "--counted-at", "2026-07-01T18:00")
+    assert crossdock.json(*there)["changed"] == 1
+    [row] = crossdock.json("list", "A", "--location", "partner")
+    assert row["observed_at"] == "2026-07-01T16:00:00Z"
+
+
+def test_a_location_s_own_zone_comes_before_that_of_its_connection(crossdock: Commands) -> None:
+    settings = crossdock.folder / "settings.toml"
+    settings.write_text(settings.read_text() + 'timezone = "America/New_York"\n')
+    crossdock.stock("count", "partner", crossdock.file("A,1", columns="sku,on_hand"))
+    [row] = crossdock.json("list", "--location", "partner")
+    crossdock.write("UPDATE inventory_ledger SET recorded_at = '2026-07-31T22:30:00.000000Z'")
+    asked = ("list", "--location", "partner", "--as-of")
+    assert crossdock.json(*asked, "2026-07-31T18:29") == []
+    [then] = crossdock.json(*asked, "2026-07-31T18:30")
+    assert then["on_hand"] == row["on_hand"]
+
+
+def test_two_names_of_one_sku_are_received_together(crossdock: Commands) -> None:
+    crossdock.write(
+        "INSERT INTO sku_alias (sku_id, scheme, value) SELECT id, 'old_code', 'A-OLD' FROM sku"
+        " WHERE code = 'A'"
+    )
+    receive = ("receive", "berlin", crossdock.file("A,5", "A-OLD,3", "B,1"), "--reference", "DN-1")
+    assert "DN-1: 2 lines received at berlin" in crossdock.stock(*receive)
+    assert crossdock.level("A", "berlin", "on_hand") == ["8"]
+    assert "booked already" in crossdock.stock(*receive)
+    counts = crossdock.file("A,5", "B,1", "A-OLD,3", columns="sku,on_hand")
+    told = crossdock.stock("count", "berlin", counts, code=1)
+    assert "lines 2 and 4: A and A-OLD are one pile at berlin, A" in told
+    assert crossdock.level("A", "berlin", "on_hand") == ["8"]
+
+
+def test_lots_of_a_sku_whose_goods_are_not_told_apart_are_one_pile(crossdock: Commands) -> None:
+    counts = crossdock.file("A,10,L1", "A,5,L2", columns="sku,on_hand,lot")
+    told = crossdock.stock("count", "berlin", counts, code=1)
+    assert "lines 2 and 3: A lot L1 and A lot L2 are one pile at berlin, A" in told
+    goods = crossdock.file("A,10,L1", "A,5,L2", columns="sku,qty,lot")
+    for _ in range(2):
+        crossdock.stock("receive", "berlin", goods, "--reference", "DN-1")
+    assert crossdock.level("A", "berlin", "on_hand") == ["15"]
+    crossdock.stock("transfer", "berlin", "jersey", goods, "--reference", "TR-1")
+    assert crossdock.level("A", "jersey", "incoming") == ["15"]
+
+
+def test_announced_lots_of_one_sku_are_announced_together(crossdock: Commands) -> None:
+    crossdock.stock("track", "A", "--lots")
+    goods = crossdock.file("A,10,L1", "A,5,L2", columns="sku,qty,lot")
+    crossdock.stock("expect", "berlin", goods, "--reference", "ASN-1")
+    assert crossdock.level("A", "berlin", "incoming") == ["15"]
+    closing = ("--reference", "GR-1", "--closes", "ASN-1")
+    crossdock.stock("receive", "berlin", goods, *closing)
+    assert crossdock.level("A", "berlin", "on_hand", "incoming") == ["15", "0"]
+
+
+def test_a_reference_used_for_other_quantities_says_what_was_booked(crossdock: Commands) -> None:
+    goods = crossdock.file("A,10")
+    crossdock.stock("expect", "berlin", goods, "--reference", "ASN-1")
+    closing = ("--reference", "GR-1", "--closes", "ASN-1")
+    crossdock.stock("receive", "berlin", crossdock.file("A,3"), *closing)
+    told = crossdock.stock("receive", "berlin", crossdock.file("A,7"), *closing, code=1)
+    assert "line 2: A: 3 of it were booked under this reference already, closing ASN-1" in told
+    assert "now it says 7, closing ASN-1" in told
+    assert crossdock.level("A", "berlin", "on_hand", "incoming") == ["3", "7"]
+    crossdock.stock("expect", "berlin", goods, "--reference", "ASN-2")
+    other = ("--reference", "GR-1", "--closes", "ASN-2")
+    told = crossdock.stock("receive", "berlin", crossdock.file("A,3"), *other, code=1)
+    assert "now it says 3, closing ASN-2" in told
+    crossdock.stock("receive", "berlin", crossdock.file("B,2"), "--reference", "DN-1")
+    told = crossdock.stock(
+        "receive", "berlin", crossdock.file("B,4"), "--reference", "DN-1", code=1
+    )
+    assert "another movement of stock: 2 then, 4 now" in told
+
+
+def test_more_than_was_on_its_way_to_an_outside_location_is_known_again(
+    crossdock: Commands,
+) -> None:
+    crossdock.stock("expect", "partner", crossdock.file("A,10"), "--reference", "ASN-1")
+    closing = ("--reference", "GR-1", "--closes", "ASN-1")
+    crossdock.stock("receive", "partner", crossdock.file("A,4"), *closing)
+    told = crossdock.stock("receive", "partner", crossdock.file("A,12"), *closing, code=1)
+    assert "4 of it were booked" in told
+    rest = ("--reference", "GR-2", "--closes", "ASN-1")
+    for _ in range(2):
+        crossdock.stock("receive", "partner", crossdock.file("A,12"), *rest)
+    assert crossdock.level("A", "partner", "on_hand", "incoming") == ["0", "0"]
 
 
 def test_the_past_is_shown_with_and_without_the_sub_command(crossdock: Commands) -> None:
@@ -303,3 +399,11 @@ def test_a_bundle_is_said_and_shown(crossdock: Commands) -> None:
     assert "not bundles" in crossdock.stock("bundle", "A", "KIT=1", code=1)
     assert "not a quantity" in crossdock.stock("bundle", "KIT", "A=x", code=2)
     assert "KIT is no bundle" in crossdock.stock("bundle", "KIT", "--none")
+
+
+def test_the_audit_says_how_much_it_looked_at(crossdock: Commands) -> None:
+    crossdock.stock("receive", "berlin", crossdock.file("A,3"), "--reference", "DN-1")
+    done = crossdock("audit", "--all", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["violations"]) == (0, [])
+    assert (told["checked"]["ledger_rows"], told["checked"]["decisions_remade"]) == (1, 0)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, insert, select, update
 
 from mappings import canonical as c
 from state import tables as t
@@ -34,9 +34,11 @@ def outside(bench: Bench) -> Bench:
 
 
 def take(bench: Bench, *found: c.StockCount, began: datetime | None = None) -> tuple[int, int]:
-    bob = bench.hub.links["bob"].id
+    """(levels changed, counts whose SKU or location we do not know)"""
+    bob, now = bench.hub.links["bob"].id, bench.clock.now()
     with bench.store.write() as conn:
-        return counts.take_counts(conn, bob, found, bench.clock.now(), began)
+        counted, unmapped = counts.sorted_out(conn, bob, found, now, began)
+        return sum(counts.take(conn, *one, now) for one in counted.items()), unmapped
 
 
 def level(bench: Bench) -> tuple[int, int]:
@@ -115,6 +117,37 @@ def test_a_count_from_far_ahead_does_not_keep_the_next_one_out(outside: Bench) -
     outside.clock.advance(600)
     take(outside, c.StockCount(sku="B", on_hand=Decimal(4), observed_at=outside.clock.now()))
     assert level(outside) == (4, 2)
+
+
+def test_a_file_s_counts_from_before_a_shipment_do_not_bring_its_goods_back(outside: Bench) -> None:
+    """Counted at half past eight, shipped at nine, written to the drop folder at ten."""
+    outside.clock.advance(7260)
+    tell_shipment(outside, "2026-11-02T09:00:30Z")
+    assert level(outside) == (3, 0)
+    counted_from = outside.clock.now() - timedelta(seconds=86_400)
+    take(outside, c.StockCount(sku="B", on_hand=Decimal(5), observed_at=counted_from))
+    assert level(outside) == (3, 0)
+
+
+def test_the_statements_for_counts_are_as_many_for_a_thousand_as_for_one(outside: Bench) -> None:
+    with outside.store.write() as conn:
+        conn.execute(
+            insert(t.sku), [{"code": f"S{n}", "active": True} for n in range(counts.BATCH)]
+        )
+    told: list[str] = []
+    event.listen(outside.store.engine, "before_cursor_execute", lambda *g: told.append(g[2]))
+
+    def statements(skus: int) -> int:
+        told.clear()
+        now = outside.clock.advance(600)
+        found = (
+            c.StockCount(sku=f"S{n}", on_hand=Decimal(n + skus), observed_at=now)
+            for n in range(skus)
+        )
+        assert take(outside, *found) == (skus, 0)
+        return len(told)
+
+    assert statements(counts.BATCH) <= statements(1) + 3
 
 
 def test_piles_of_one_sku_under_two_names_are_added_and_a_repeat_is_not(outside: Bench) -> None:

@@ -6,12 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
 
 from jobs import housekeeping
 from state import stock
-from state import tables as t
-from state.stock import Cause
 from tests.sync.conftest import Bench
 
 
@@ -55,25 +52,3 @@ def test_a_dry_run_of_many_holds_comes_to_an_end(
     assert bench.run(housekeeping.expire_holds, dry_run=True).counts["expired"] == 1
     assert bench.run(housekeeping.expire_holds).counts["expired"] == 2
     assert available(bench) == 3
-
-
-def test_an_expired_lot_is_kept_back_and_its_promise_computed_anew(bench: Bench) -> None:
-    sku_id, now = bench.skus["A"], bench.clock.now()
-    with bench.store.write() as conn:
-        stock.track_lots(conn, sku_id)
-        lot_id = stock.ensure_lot(conn, sku_id, "L1", now.date() + timedelta(days=1))
-        stock.receive(
-            conn,
-            sku_id=sku_id,
-            location_id=bench.places["berlin"],
-            qty=Decimal(4),
-            cause=Cause("receipt", ("", None), "DN-1", now),
-            lot_id=lot_id,
-        )
-    assert bench.run(housekeeping.prune).wanted == []
-    bench.clock.advance(86_400)
-    run = bench.run(housekeeping.prune)
-    assert (run.counts["units_withheld"], run.wanted) == (4, ["promise"])
-    assert available(bench) == 0
-    with bench.store.read() as conn:
-        assert conn.scalar(select(t.lot_level.c.quality_hold)) == 4

@@ -219,7 +219,7 @@ def test_a_dry_run_writes_nothing(bench: Bench) -> None:
         def commit(self) -> Any:
             @contextmanager
             def rolled_back() -> Any:
-                with self.store.engine.connect() as conn:
+                with self.store.write() as conn:
                     yield conn
                     conn.rollback()
 

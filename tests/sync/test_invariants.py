@@ -6,14 +6,15 @@ import contextlib
 import sqlite3
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, insert, text, update
+from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
 from state import tables as t
 from state.store import Store
 from sync import allocation, drain, intake, invariants
-from tests.sync.conftest import Bench, woo_order
+from tests.sync.conftest import T0, Bench, woo_order
 
 ONE = Decimal(1)
 
@@ -80,6 +81,35 @@ FAULTS: dict[str, Callable[[Connection], object]] = {
     "incoming_is_consignments": lambda conn: conn.execute(
         update(t.inventory_level).values(incoming=ONE)
     ),
+    "returns_within_shipments": lambda conn: (
+        conn.execute(
+            insert(t.order_return).values(id=1, order_id=1, state="received", requested_at=T0)
+        ),
+        conn.execute(
+            insert(t.return_line).values(return_id=1, order_line_id=1, qty_received=Decimal(9))
+        ),
+    ),
+    "lot_is_sum_of_ledger": lambda conn: (
+        conn.execute(insert(t.lot).values(id=1, sku_id=1, code="L1")),
+        conn.execute(insert(t.lot_level).values(lot_id=1, location_id=1, on_hand=ONE)),
+    ),
+    "handed_over_once": lambda conn: [
+        conn.execute(
+            insert(t.intent).values(
+                connection_id=1,
+                kind="fulfilment_order",
+                subject_type="ffo",
+                subject_id=1,
+                idempotency_key=f"again:{n}",
+                body={},
+                state="done",
+                remote_id=f"R{n}",
+                not_before=T0,
+                created_at=T0,
+            )
+        )
+        for n in range(2)
+    ],
     "lots_make_the_level": lambda conn: conn.execute(update(t.sku).values(lot_tracked=True)),
     "lot_reserved_is_reservations": lambda conn: (
         conn.execute(insert(t.lot).values(id=1, sku_id=1, code="L1")),
@@ -123,6 +153,81 @@ def test_a_planted_fault_is_found(bench: Bench, name: str) -> None:
 
 def test_every_rule_has_its_planted_fault() -> None:
     assert {rule.name for rule in invariants.RULES} == set(FAULTS)
+
+
+def remade(bench: Bench, most: int | None = None) -> invariants.Remade:
+    with bench.store.read() as conn:
+        return invariants.remake(conn, most)
+
+
+def test_lessons_model_11_every_decision_of_a_day_can_be_made_again(bench: Bench) -> None:
+    _trade(bench)
+    found = remade(bench)
+    assert (found.made, found.skipped, found.violations) == (3, 0, [])
+    assert remade(bench, 2).made == 2
+    with bench.store.write() as conn:
+        conn.execute(update(t.routing_decision).values(policy_version="rules/0"))
+    assert (remade(bench).made, remade(bench).skipped) == (0, 3)
+
+
+def _another_choice(conn: Connection, row: Row[Any]) -> None:
+    chosen = [{**share, "quantity": 1} for share in row.chosen]
+    _set_decision(conn, row, chosen=chosen)
+
+
+def _another_reason(conn: Connection, row: Row[Any]) -> None:
+    candidates = [{**one, "dropped": "no longer liked"} for one in row.candidates]
+    _set_decision(conn, row, candidates=candidates)
+
+
+def _other_inputs(conn: Connection, row: Row[Any]) -> None:
+    order = {**row.inputs["order"], "country": "FR"}
+    _set_decision(conn, row, inputs={**row.inputs, "order": order})
+
+
+def _other_rules(conn: Connection, row: Row[Any]) -> None:
+    body = dict(conn.scalar(select(t.routing_rules.c.body)) or {})
+    conn.execute(update(t.routing_rules).values(body={**body, "currency": "USD"}))
+
+
+def _no_rules(conn: Connection, row: Row[Any]) -> None:
+    conn.execute(delete(t.routing_rules))
+
+
+def _unreadable(conn: Connection, row: Row[Any]) -> None:
+    _set_decision(conn, row, chosen=[{"location_id": "x"}])
+
+
+def _set_decision(conn: Connection, row: Row[Any], **values: Any) -> None:
+    mine = t.routing_decision.c.id == row.id
+    conn.execute(update(t.routing_decision).where(mine).values(values))
+
+
+@pytest.mark.parametrize(
+    ("fault", "told", "how_many"),
+    [
+        (_another_choice, "chooses something else", 1),
+        (_another_reason, "gives other reasons", 1),
+        (_other_inputs, "not those it was made from", 1),
+        (_other_rules, "its rules are kept as", 3),
+        (_no_rules, "are not kept any more", 3),
+        (_unreadable, "cannot be read", 1),
+    ],
+)
+def test_a_decision_that_cannot_be_made_again_is_named(
+    bench: Bench, fault: Callable[[Connection, Row[Any]], None], told: str, how_many: int
+) -> None:
+    _trade(bench)
+    with bench.store.write() as conn:
+        row = conn.execute(select(t.routing_decision).order_by(t.routing_decision.c.id)).first()
+        assert row is not None
+        fault(conn, row)
+    violations = remade(bench).violations
+    assert len(violations) == how_many
+    assert violations[-1].subject == f"order {row.order_id} decision {row.id}"
+    assert told in violations[-1].detail
+    # The newest alone are well where it is the oldest that is not.
+    assert len(remade(bench, 1).violations) == how_many // 3
 
 
 def test_a_dangling_reference_is_found(bench: Bench) -> None:

@@ -34,15 +34,22 @@ REFERENCE = click.option(
 
 
 def booked(
-    config: Path | None, location: str, file: Path, reason: str, reference: str, book: Book
+    config: Path | None,
+    location: str,
+    file: Path,
+    reason: str,
+    reference: str,
+    book: Book,
+    *,
+    by_lot: bool = True,
 ) -> Taken:
-    """Book every line of FILE at a location, in one transaction."""
+    """Book all that FILE says of each SKU (and lot) at a location, in one transaction."""
     with opened(config) as installation:
         store, now = installation.hub.store, installation.clock.now()
 
         def take(conn: Connection) -> Taken:
             place = imports.location_of(conn, file, location).id
-            lines = goods_files.resolve(conn, file, goods)
+            lines = goods_files.resolve(conn, file, goods, by_lot=by_lot)
 
             def one(line: Known) -> bool:
                 key = goods_files.key_of(reason, place, reference, line)

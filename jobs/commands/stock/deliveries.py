@@ -67,7 +67,8 @@ def expect(
             due_on=due_on,
         )
 
-    taken = booked(config, location, file, "advise", reference, book)
+    # What is announced is known by lot only when it comes.
+    taken = booked(config, location, file, "advise", reference, book, by_lot=False)
     say(taken, as_json, reference, f"announced for {location}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -10,10 +11,10 @@ from sqlalchemy import Connection
 
 from jobs.commands.options import as_json, opened, settings_option
 from jobs.commands.stock.booking import FILE, REFERENCE, booked, say, written
-from jobs.commands.stock.listing import parsed_moment
+from jobs.commands.stock.listing import is_day, parsed_moment
 from jobs.listing import show_json
 from jobs.problems import OperatorError, UsageProblem
-from state import stock
+from state import fulfilment, stock
 from state.stock import Cause
 from sync import imports
 from sync.goods_files import Known
@@ -31,7 +32,10 @@ _BUCKET = click.Choice(stock.CONDITIONS)
     show_default=True,
     help="Why the figures differ: a plain count, breakage, or goods that turned up.",
 )
-@click.option("--counted-at", help="When it was counted, if not now: 2026-10-31T18:00+01:00.")
+@click.option(
+    "--counted-at",
+    help="When it was counted, if not now: 2026-10-31T18:00+01:00, or by the location's own clock.",
+)
 @as_json
 @settings_option
 def count(
@@ -54,9 +58,10 @@ def count(
       crossdock stock count berlin broken.csv --reason adjust_damage
       crossdock stock count berlin friday.csv --counted-at 2026-10-30T18:00+01:00
     """
-    at = parsed_moment(counted_at, "UTC") if counted_at else None
     with opened(config) as installation:
         store, now = installation.hub.store, installation.clock.now()
+        with store.read() as conn:
+            at = _counted_at(conn, location, counted_at) if counted_at else None
         if at is not None and at > now:
             raise UsageProblem(f"{counted_at} is still to come.", "Leave --counted-at out for now.")
         how = imports.Counted(reason, at)
@@ -73,6 +78,14 @@ def count(
         show_json({"location": location, "skus": len(counts), "changed": changed})
     else:
         click.echo(f"{location}: {len(counts)} SKUs counted, {changed} changed.")
+
+
+def _counted_at(conn: Connection, location: str, text: str) -> datetime:
+    """When a count was taken. A guess would be wrong by hours, and what left meanwhile with it."""
+    if is_day(text):
+        raise UsageProblem(f"{text} is a whole day.", f"Say at what time: {text}T18:00.")
+    place = fulfilment.location_by_code(conn, location)
+    return parsed_moment(text, stock.zone_of(conn, place.id) if place else UTC)
 
 
 @click.command("move")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.listing import show
 from jobs.problems import UsageProblem
+from state import fulfilment
 from state import stock as state_stock
 from state import tables as t
 
@@ -81,8 +82,8 @@ def list_(config: Path | None, sku: str | None, as_json: bool, **asked: Any) -> 
 
     --as-of adds up the ledger. By default it goes by when a movement was recorded: what was shown
     once for a moment is shown for ever, whatever is heard late. --by occurred goes by when it
-    happened outside. A moment without an offset is in --zone, else in the zone of the location's
-    connection, else in UTC.
+    happened outside. A moment without an offset is in --zone, else in the location's own zone,
+    else in UTC.
 
     \b
     Examples:
@@ -116,7 +117,7 @@ def _list(
                 empty="Nothing has been counted yet.",
             )
             return
-        moment = parsed_moment(as_of, zone or _zone_of(conn, location))
+        moment = parsed_moment(as_of, known_zone(zone) if zone else _zone_of(conn, location))
         if moment > clock.now():
             raise UsageProblem(f"{as_of} is still to come.", "Leave --as-of out for now.")
         rows = state_stock.levels_as_of(conn, moment, code=sku, location=location, by=by)
@@ -130,30 +131,39 @@ def _require_location(conn: Connection, code: str) -> None:
         raise UsageProblem(f"There is no location {code!r}.", f"Known: {', '.join(known)}.")
 
 
-def _zone_of(conn: Connection, location: str | None) -> str:
-    """The zone of the connection that takes a location's work; UTC where there is none."""
-    query = (
-        select(t.connection.c.timezone)
-        .join(t.location, t.location.c.connection_id == t.connection.c.id)
-        .where(t.location.c.code == location)
-    )
-    return conn.scalar(query) or "UTC"
+def _zone_of(conn: Connection, location: str | None) -> tzinfo:
+    """The zone of a location; UTC where none is known, or no location is asked for."""
+    place = fulfilment.location_by_code(conn, location) if location else None
+    return (state_stock.zone_of(conn, place.id) if place else None) or UTC
 
 
-def parsed_moment(text: str, zone: str) -> datetime:
+def known_zone(name: str) -> ZoneInfo:
+    """Raises ``UsageProblem``."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageProblem(f"Unknown time zone {name!r}.", "Use one like Europe/Berlin.") from None
+
+
+def parsed_moment(text: str, zone: tzinfo | None) -> datetime:
     """A moment in ISO 8601, in UTC; without an offset it is in ``zone``, and a day means its end.
 
-    Raises ``UsageProblem``.
+    Raises ``UsageProblem``, also for a moment without an offset where the zone is not known.
     """
     try:
-        local = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageProblem(f"Unknown time zone {zone!r}.", "Use one like Europe/Berlin.") from None
-    try:
-        if len(text) == len("2026-10-31"):
-            next_day = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), local)
+        if is_day(text):
+            next_day = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone)
             return next_day.astimezone(UTC) - timedelta(microseconds=1)
         moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None and zone is None:
+            raise UsageProblem(
+                f"{text} has no offset, and the location no time zone.",
+                f"Write it like {text}+01:00, or give the location a timezone in the settings.",
+            )
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageProblem(f"{text!r} is no moment.", "Write it like 2026-10-31T23:59.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=local)).astimezone(UTC)
+
+
+def is_day(text: str) -> bool:
+    return len(text) == len("2026-10-31")

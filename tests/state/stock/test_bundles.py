@@ -118,4 +118,5 @@ def test_demand_for_a_bundle_has_its_components_promised_anew(shelves: Shelves) 
     with shelves.write() as conn:
         conn.execute(t.dirty_sku.delete())
         stock.mark_dirty(conn, [KIT])
+    with shelves.store.read() as conn:
         assert set(conn.scalars(select(t.dirty_sku.c.sku_id))) == {A, KIT}

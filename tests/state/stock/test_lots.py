@@ -5,13 +5,13 @@ place.
 from __future__ import annotations
 
 import contextlib
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from state import stock
 from state import tables as t
@@ -91,6 +91,49 @@ def test_an_expired_or_recalled_lot_is_not_reserved_even_before_it_is_withheld(
         assert stock.withhold(conn, shelves.now) == 10
         assert stock.withhold(conn, shelves.now) == 0
     assert shelves.figures("on_hand", "quality_hold", "available") == (12, 10, 0)
+    assert sound(shelves)
+
+
+def test_a_lot_expires_by_the_date_where_it_stands(shelves: Shelves) -> None:
+    """At nine in the evening in London it is the next morning in Sydney."""
+    track(shelves)
+    lot = shelves.lot("L1", day(1))
+    shelves.receive(5, lot_id=lot)
+    shelves.receive(5, place=JERSEY, lot_id=lot)
+    place = t.location
+    with shelves.write() as conn:
+        there = update(place).where(place.c.id == BERLIN)
+        conn.execute(there.values(calendar={"timezone": "Australia/Sydney"}))
+        # Nine in the morning there.
+        there = update(place).where(place.c.id == JERSEY)
+        conn.execute(there.values(calendar={"timezone": "America/Los_Angeles"}))
+    shelves.now = datetime(2026, 11, 2, 21, tzinfo=UTC)
+    with pytest.raises(OutOfStock):
+        shelves.reserve(1)
+    assert held(shelves, shelves.reserve(2, place=JERSEY)) == {"L1": 2}
+    with shelves.write() as conn:
+        assert stock.withhold(conn, shelves.now) == 5
+    assert shelves.figures("quality_hold") == (5,)
+    assert shelves.figures("quality_hold", place=JERSEY) == (0,)
+    shelves.now = datetime(2026, 11, 3, 7, 30, tzinfo=UTC)
+    assert held(shelves, shelves.reserve(1, place=JERSEY)) == {"L1": 1}
+    shelves.now = datetime(2026, 11, 3, 8, 0, tzinfo=UTC)
+    with pytest.raises(OutOfStock):
+        shelves.reserve(1, place=JERSEY)
+
+
+def test_an_older_count_of_a_lot_changes_nothing_and_another_lot_s_says_nothing(
+    shelves: Shelves,
+) -> None:
+    track(shelves)
+    lot, other = shelves.lot("L1", day(5)), shelves.lot("L2", day(5))
+    earlier, later = shelves.later(3600), shelves.later(3600)
+    shelves.later(3600)
+    assert shelves.count(10, observed_at=later, lot_id=lot) == 10
+    assert shelves.count(50, observed_at=earlier, lot_id=lot) == 0
+    assert shelves.count(7, observed_at=earlier, lot_id=other) == 7
+    assert shelves.count(11, observed_at=later, lot_id=lot) == 1
+    assert shelves.figures("on_hand") == (18,)
     assert sound(shelves)
 
 

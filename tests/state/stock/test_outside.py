@@ -142,8 +142,8 @@ TWO_COUNTS_SWAPPED = [
 ]  # fmt: skip
 
 
-def _nothing_came_or_left(*_: object) -> Decimal:
-    return Decimal(0)
+def _nothing_came_or_left(*_: object) -> dict[object, Decimal]:
+    return {}
 
 
 def _never_counted(*_: object) -> bool:

@@ -14,7 +14,7 @@ from connectors.errors import Retryable
 from jobs.catalogue import JOBS
 from state import holds
 from state import tables as t
-from sync import intake, invariants, listings, parked
+from sync import counts, intake, invariants, listings, parked
 from sync.guard import watch
 from sync.promise.rules import Rule
 from tests.sync.conftest import Bench, JobRun, woo_order
@@ -285,6 +285,35 @@ def test_lessons_d15_an_empty_feed_and_a_feed_of_zeros_change_nothing(
     assert on_hand(shelves) == 0
     with shelves.store.read() as conn:
         assert invariants.check(conn) == []
+
+
+def test_counts_are_looked_at_whole_and_taken_in_transactions_of_a_few(
+    shelves: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "BATCH", 7)
+    feed = Counting(shelves, monkeypatch)
+    feed.counts = {f"S{n}": 4 for n in range(MANY)}
+    run = JobRun(shelves.store, "bob", "pull-stock", stopping=True)
+    counts.pull_stock(shelves.hub, run)
+    assert (on_hand(shelves), run.cursor) == (0, None)
+
+    class Breaking(JobRun):
+        @property
+        def stopping(self) -> bool:
+            return self.counts["changed"] >= 14
+
+        @stopping.setter
+        def stopping(self, _: bool) -> None: ...
+
+    broken_off = Breaking(shelves.store, "bob", "pull-stock")
+    counts.pull_stock(shelves.hub, broken_off)
+    assert (on_hand(shelves), broken_off.cursor) == (4 * 14, None)
+    again = ran(shelves, "pull-stock", "bob")
+    assert (again.counts["changed"], again.cursor) == (MANY - 14, {"n": 1})
+    shelves.clock.advance(60)
+    feed.counts = {f"S{n}": 0 for n in range(MANY)}
+    held(shelves, "pull-stock", "bob")
+    assert on_hand(shelves) == 4 * MANY
 
 
 def order_pages(*, cancelled: Sequence[int]) -> list[list[dict[str, Any]]]:

@@ -152,7 +152,7 @@ def _everything_left(
 
 def _twice_the_money(refund: Any) -> Any:
     rows = _refund(refund)
-    rows.values["amount"] *= 2
+    rows.values = msgspec.structs.replace(rows.values, amount=2 * rows.values.amount)
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def recount(shelf: Shelf, on_hand: int) -> None:
             conn,
             Path("count"),
             "berlin",
-            {sku: max(qty + on_hand, Decimal(0)) for sku, qty in counts.items()},
+            [replace(row, on_hand=max(row.on_hand + on_hand, Decimal(0))) for row in counts],
             "ops",
             shelf.clock.now(),
         )

@@ -1,0 +1,69 @@
+"""Which SKUs' promises must be computed anew: marks that a transaction writes as its last rows.
+
+Levels first, all marks together and in order after them, streams at the very end: two transactions
+that touch the same SKUs, or the same bundle from two sides, then never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Connection, Select, or_, select
+
+from state import tables as t
+from state.batches import among, insert_of
+
+_PENDING = "crossdock_dirty_skus"
+
+
+@contextmanager
+def marking(conn: Connection) -> Iterator[None]:
+    """Around a writing transaction: gather its marks, and write them before it commits."""
+    conn.info[_PENDING] = set()
+    try:
+        yield
+        # A dry run has rolled everything back by now.
+        if conn.in_transaction():
+            write_marks(conn)
+    finally:
+        del conn.info[_PENDING]
+
+
+def mark_dirty(conn: Connection, sku_ids: Iterable[int]) -> None:
+    """Have the promise of these SKUs computed anew, of what they hold, and of what holds them.
+
+    Within the transaction nothing is to be seen of it before ``write_marks``.
+    """
+    conn.info[_PENDING].update(sku_ids)
+
+
+def write_marks(conn: Connection) -> None:
+    """Write the marks gathered so far; whoever locks a stream's row does so before.
+
+    Demand for a bundle is demand for its components, and theirs is their other bundles'.
+    """
+    ids = sorted(conn.info[_PENDING])
+    if not ids:
+        return
+    conn.info[_PENDING].clear()
+    part = t.bundle_component.c
+    inside = select(part.component_sku_id).where(among(part.bundle_sku_id, ids))
+    singles = select(t.sku.c.id).where(or_(among(t.sku.c.id, ids), t.sku.c.id.in_(inside)))
+    around = select(part.bundle_sku_id).where(part.component_sku_id.in_(singles))
+    mark_dirty_among(conn, singles.union(around))
+
+
+def mark_dirty_among(conn: Connection, sku_ids: Select[Any] | CompoundSelect[Any]) -> None:
+    """Have the promise of the SKUs that a query selects computed anew; written at once.
+
+    A mark that is there already is written once more: that locks its row, so that on PostgreSQL
+    the promise job cannot take the mark away before what caused this one is committed.
+    """
+    chosen = sku_ids.subquery()
+    column = chosen.c[0]
+    ordered = select(column).where(column.is_not(None)).distinct().order_by(column)
+    statement = insert_of(conn.dialect)(t.dirty_sku).from_select(["sku_id"], ordered)
+    kept = {"sku_id": statement.excluded.sku_id}
+    conn.execute(statement.on_conflict_do_update(index_elements=["sku_id"], set_=kept))
