@@ -103,7 +103,7 @@ def _cost(task: Task, chosen: Sequence[Site | None]) -> float:
     for index, (line, site) in enumerate(zip(task.lines, chosen, strict=True)):
         if site is None:
             cost += task.unfilled_cost
-        elif site.stock.get(line.sku_id, 0) < line.quantity:
+        elif line.most(site.stock) < line.quantity:
             return float("inf")
         else:
             cost += site.line_costs[index]
@@ -180,15 +180,14 @@ def _nearest(scenario: Scenario) -> Answer:
     for task in scenario.tasks:
         used: dict[int, int] = {}
         for index, line in enumerate(task.lines):
-            near = [
-                s for s in task.sites if _left(left, s.location_id, line.sku_id) >= line.quantity
-            ]
+            [(sku_id, quantity)] = line.takes
+            near = [s for s in task.sites if _left(left, s.location_id, sku_id) >= quantity]
             if not near:
                 total += UNFILLED
                 unfilled += 1
                 continue
             site = min(near, key=lambda site: site.open_cost)
-            left[site.location_id, line.sku_id] -= line.quantity
+            left[site.location_id, sku_id] -= quantity
             used[site.location_id] = site.open_cost
             total += site.line_costs[index]
         total += sum(used.values()) + task.split_cost * max(0, len(used) - 1)
@@ -208,7 +207,8 @@ def _one_by_one(scenario: Scenario) -> Answer:
         answers.append(found)
         for line, location in zip(found.lines, found.sites, strict=True):
             if location is not None:
-                left[location, line.sku_id] -= line.quantity
+                for sku_id, quantity in line.takes:
+                    left[location, sku_id] -= quantity
     return sum(found.cost for found in answers), _unfilled(answers), None
 
 

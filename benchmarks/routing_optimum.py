@@ -70,7 +70,7 @@ def _order(
     parcels = []
     of_line: list[list[tuple[int, float]]] = [[] for _ in task.lines]
     for site in task.sites:
-        able = [n for n, ln in enumerate(task.lines) if site.stock.get(ln.sku_id, 0) >= ln.quantity]
+        able = [n for n, ln in enumerate(task.lines) if ln.most(site.stock) >= ln.quantity]
         if not able:
             continue
         parcel = programme.column(site.open_cost + task.split_cost)
@@ -79,8 +79,8 @@ def _order(
             ships = programme.column(site.line_costs[n] - task.unfilled_cost)
             programme.row([(ships, 1.0), (parcel, -1.0)], 0.0)
             of_line[n].append((ships, 1.0))
-            key = (site.location_id, task.lines[n].sku_id)
-            uses.setdefault(key, []).append((ships, task.lines[n].quantity / 1e6))
+            for sku_id, quantity in task.lines[n].takes:
+                uses.setdefault((site.location_id, sku_id), []).append((ships, quantity / 1e6))
     for terms in of_line:
         programme.row(terms, 1.0)
     if parcels:

@@ -41,8 +41,8 @@ def scarce(orders: int, sites: int, seed: int) -> Scenario:
     wishes = [_wish(rng, number) for number in range(1, orders + 1)]
     asked: dict[int, int] = {}
     for lines in wishes:
-        for line in lines:
-            asked[line.sku_id] = asked.get(line.sku_id, 0) + line.quantity // UNIT
+        for sku, quantity in _goods(lines):
+            asked[sku] = asked.get(sku, 0) + quantity // UNIT
     stock: dict[Key, int] = {}
     for sku, units in sorted(asked.items()):
         holders = rng.sample(range(1, sites + 1), max(2, round(sites * DENSITY[sites])))
@@ -72,7 +72,11 @@ def _wish(rng: Random, number: int, count: int | None = None) -> tuple[Line, ...
         sku = rng.choices(range(1, SKUS + 1), popular)[0]
         if sku not in skus:
             skus.append(sku)
-    return tuple(Line(number * 100 + n, sku, UNIT) for n, sku in enumerate(skus))
+    return tuple(Line.of(number * 100 + n, sku, UNIT) for n, sku in enumerate(skus))
+
+
+def _goods(lines: Sequence[Line]) -> list[tuple[int, int]]:
+    return [goods for line in lines for goods in line.takes]
 
 
 def _tasks(
@@ -97,9 +101,10 @@ def _task(
     for number, (place, stock) in enumerate(zip(places, held, strict=True), start=1):
         km = hypot(buyer[0] - place[0], buyer[1] - place[1])
         costs = tuple(
-            round(PER_KG_KM * km * weights[line.sku_id] * line.quantity / UNIT) for line in lines
+            round(PER_KG_KM * km * weights[sku] * quantity / UNIT)
+            for sku, quantity in _goods(lines)
         )
-        mine = {line.sku_id: stock[line.sku_id] for line in lines if line.sku_id in stock}
+        mine = {sku: stock[sku] for sku, _ in _goods(lines) if sku in stock}
         opening = round(PARCEL + PER_KM * km)
         offers.append(Site(number, f"L{number:03}", opening, costs, mine))
     return Task(

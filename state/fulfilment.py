@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    case,
     func,
     insert,
     or_,
@@ -197,7 +198,7 @@ def add(
     now: datetime,
     pickup: bool = False,
 ) -> int:
-    """Plan one location's work. Lines: order_line_id, sku_id, reservation_id, qty."""
+    """Plan one location's work. Lines: order_line_id, sku_id, reservation_id, qty, per_bundle."""
     ffo_id = insert_one(
         conn,
         ffo,
@@ -244,19 +245,26 @@ def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
 
 
 def lines_of(conn: Connection, ffo_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:
-    """Lines by fulfilment order, each with its order line's words and the SKU's code and weight."""
+    """Lines by fulfilment order, each with its order line's words and the SKU's code and weight.
+
+    A component has its own title; ``bundle`` is the code of what its order line names.
+    """
     found: dict[int, list[Row[Any]]] = {}
+    named = t.sku.alias()
+    alone = ffo_line.c.per_bundle.is_(None)
     query = (
         select(
             ffo_line,
             t.sku.c.code.label("sku"),
+            named.c.code.label("bundle"),
             t.sku.c.weight_g,
             t.order_line.c.channel_line_id,
-            t.order_line.c.title,
+            case((alone, t.order_line.c.title), else_=t.sku.c.title).label("title"),
             t.order_line.c.unit_price,
         )
         .join(t.sku, t.sku.c.id == ffo_line.c.sku_id)
         .join(t.order_line, t.order_line.c.id == ffo_line.c.order_line_id)
+        .outerjoin(named, named.c.id == t.order_line.c.sku_id)
         .where(among(ffo_line.c.ffo_id, ffo_ids))
         .order_by(ffo_line.c.id)
     )

@@ -7,13 +7,24 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    delete,
+    func,
+    or_,
+    select,
+)
 
 from state import tables as t
 from state.batches import among, insert_rows
 from state.dirty_marks import mark_dirty_among
+from state.stock.demand import through_bundles
 
 _listing = t.channel_listing
+_part = t.bundle_component.c
 
 
 def tags_of(conn: Connection, sku_ids: Iterable[int]) -> dict[int, list[str]]:
@@ -128,7 +139,7 @@ def _within(scope: Mapping[str, str]) -> list[ColumnElement[bool]]:
         stocked = select(t.inventory_level.c.sku_id).where(
             t.inventory_level.c.location_id.in_(inside)
         )
-        found.append(sku_id.in_(stocked))
+        found.append(or_(sku_id.in_(stocked), sku_id.in_(_holding(stocked))))
     if "sold_since" in scope:
         since = date.fromisoformat(scope["sold_since"])
         sold_then = (
@@ -136,8 +147,15 @@ def _within(scope: Mapping[str, str]) -> list[ColumnElement[bool]]:
             .join(t.sales_order, t.sales_order.c.id == t.order_line.c.order_id)
             .where(t.sales_order.c.business_date >= since, t.order_line.c.sku_id.is_not(None))
         )
-        found.append(sku_id.in_(sold_then))
+        inside = select(_part.component_sku_id).where(_part.bundle_sku_id.in_(sold_then))
+        touched = sold_then.union(inside)
+        found.append(or_(sku_id.in_(touched), sku_id.in_(_holding(touched))))
     return found
+
+
+def _holding(sku_ids: Select[Any] | CompoundSelect[Any]) -> Select[Any]:
+    """The bundles that hold one of these SKUs: they have no level and may have no sale."""
+    return select(_part.bundle_sku_id).where(_part.component_sku_id.in_(sku_ids))
 
 
 def dirty(conn: Connection, after: int, limit: int) -> list[int]:
@@ -161,7 +179,11 @@ def is_dirty(conn: Connection, sku_id: int) -> bool:
 def sold(
     conn: Connection, sku_ids: Iterable[int], now: datetime, window: timedelta
 ) -> dict[int, Decimal]:
-    """Units ordered on all channels within ``window``, by SKU."""
+    """Units ordered on all channels within ``window``, by SKU; also inside bundles."""
+    return through_bundles(conn, sku_ids, lambda named: _ordered(conn, named, now - window))
+
+
+def _ordered(conn: Connection, sku_ids: Iterable[int], since: datetime) -> dict[int, Decimal]:
     line, order = t.order_line, t.sales_order
     query = (
         select(line.c.sku_id, func.sum(line.c.qty_ordered, type_=line.c.qty_ordered.type))
@@ -169,7 +191,7 @@ def sold(
         .where(
             among(line.c.sku_id, set(sku_ids)),
             line.c.park_reason.is_(None),
-            order.c.placed_at > now - window,
+            order.c.placed_at > since,
         )
         .group_by(line.c.sku_id)
     )

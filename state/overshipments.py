@@ -21,6 +21,7 @@ def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
     query = (
         select(
             _inside,
+            line.c.ffo_id,
             line.c.order_line_id,
             ffo.c.reference,
             t.location.c.code.label("location"),

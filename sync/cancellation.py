@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row
 
 from connectors.base import CancelsFulfilmentOrders, Outcome
 from state import fulfilment, history, intents, orders, stock
+from sync import bundles
 
 HANDOVER_KINDS = ("fulfilment_order", "label")
 
@@ -40,8 +41,8 @@ def make_room(
         if ffo.work_state == "planned":
             _shrink(conn, ffo, lines, left, why, now)
         elif withdrawn(conn, ffo, now):
-            for line in concerned:
-                left[line.order_line_id] -= _open(line)
+            for order_line_id, (qty, _) in bundles.counts(concerned).items():
+                left[order_line_id] -= qty
             close_ffo(conn, ffo, "cancelled", why, now)
 
 
@@ -58,35 +59,39 @@ def _shrink(
     now: datetime,
 ) -> None:
     """Make planned work smaller by as much of ``excess`` as it holds; ``excess`` goes down."""
+    held = {order_line_id: left for order_line_id, (left, _) in bundles.counts(lines).items()}
     taken = {
-        line.id: min(_open(line), max(Decimal(0), excess.get(line.order_line_id, Decimal(0))))
-        for line in lines
+        one: min(left, max(Decimal(0), excess.get(one, Decimal(0)))) for one, left in held.items()
     }
-    if all(taken[line.id] == _open(line) for line in lines):
-        for line in lines:
-            if taken[line.id]:
-                excess[line.order_line_id] -= taken[line.id]
+    for order_line_id, qty in taken.items():
+        if qty:
+            excess[order_line_id] -= qty
+    if taken == held:
         close_ffo(conn, ffo, "cancelled", why, now)
         return
     for line in lines:
-        qty = taken[line.id]
-        if qty:
-            excess[line.order_line_id] -= qty
+        if qty := bundles.pieces(line, taken[line.order_line_id]):
             # What was cancelled of the line before is part of the key: it may shrink twice.
             key = f"release:ffo-line:{line.id}:{line.qty_cancelled}"
-            _take_out(conn, line, qty, "qty_allocated", key, now)
+            _take_out(conn, line, qty, key, now)
+    _book_back(conn, ffo, lines, "qty_allocated")
     told = f"{ffo.reference} is smaller: {why}"
     history.event(conn, ffo.order_id, "fulfilment_order_shrunk", told, now)
 
 
-def _take_out(
-    conn: Connection, line: Row[Any], qty: Decimal, counter: str, key: str, now: datetime
-) -> None:
-    """Part of a fulfilment line goes back to stock and to its order line."""
+def _take_out(conn: Connection, line: Row[Any], qty: Decimal, key: str, now: datetime) -> None:
+    """Part of a fulfilment line goes back to stock."""
     fulfilment.move_ffo_line(conn, line.id, qty_cancelled=qty)
     stock.release(conn, line.reservation_id, qty, key, now)
-    orders.move_line(conn, line.order_line_id, **{counter: -qty})
-    orders.cancel_unwanted(conn, line.order_line_id, qty)
+
+
+def _book_back(conn: Connection, ffo: Row[Any], before: Sequence[Row[Any]], counter: str) -> None:
+    """Order lines get back what the work holds less of than ``before``."""
+    was = bundles.counts(before)
+    now = bundles.counts(fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, []))
+    bundles.book(conn, was, now, counter)
+    for order_line_id, (left, _) in was.items():
+        orders.cancel_unwanted(conn, order_line_id, left - now[order_line_id].left)
 
 
 def withdrawn(conn: Connection, ffo: Row[Any], now: datetime) -> bool:
@@ -100,9 +105,9 @@ def recall(conn: Connection, order_id: int, why: str, now: datetime) -> None:
     """Have every hand-over that was not sent yet written anew; its goods stay reserved."""
     for ffo in fulfilment.of_order(conn, order_id):
         if withdrawn(conn, ffo, now):
-            for line in fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, []):
-                qty = _open(line)
-                orders.move_line(conn, line.order_line_id, qty_released=-qty, qty_allocated=qty)
+            work = bundles.counts(fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, []))
+            for order_line_id, (qty, _) in work.items():
+                orders.move_line(conn, order_line_id, qty_released=-qty, qty_allocated=qty)
             fulfilment.set_ffo(conn, ffo.id, work_state="planned")
             told = f"{ffo.reference} is handed over anew: {why}"
             history.event(conn, order_id, "hand_over_recalled", told, now)
@@ -110,11 +115,12 @@ def recall(conn: Connection, order_id: int, why: str, now: datetime) -> None:
 
 def close_ffo(conn: Connection, ffo: Row[Any], state: str, why: str, now: datetime) -> None:
     """End a fulfilment order: what it still held goes back to stock and to its order lines."""
-    for line in fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, []):
-        left = _open(line)
-        if left > 0:
-            counter = "qty_allocated" if ffo.work_state == "planned" else "qty_released"
-            _take_out(conn, line, left, counter, f"release:ffo-line:{line.id}", now)
+    before = fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, [])
+    for line in before:
+        if (left := _open(line)) > 0:
+            _take_out(conn, line, left, f"release:ffo-line:{line.id}", now)
+    counter = "qty_allocated" if ffo.work_state == "planned" else "qty_released"
+    _book_back(conn, ffo, before, counter)
     fulfilment.set_ffo(conn, ffo.id, work_state=state, refused_reason=why)
     history.event(
         conn, ffo.order_id, "fulfilment_order_closed", f"{ffo.reference} {state}: {why}", now

@@ -126,7 +126,13 @@ def _work(conn: Connection, ffo: Row[Any]) -> dict[str, Any]:
         "request_state": ffo.request_state,
         "reason": ffo.refused_reason or None,
         "lines": [
-            {"sku": line.sku, "qty": str(line.qty), "shipped": str(line.qty_shipped)}
+            {
+                "sku": line.sku,
+                "qty": str(line.qty),
+                "shipped": str(line.qty_shipped),
+                # What the order names, where the line is a part of it.
+                "bundle": None if line.per_bundle is None else line.bundle,
+            }
             for line in fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, [])
         ],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Row
 from connectors.base import BuysLabels, Outcome, PushesFulfilmentOrders
 from mappings import canonical as c
 from state import fulfilment, history, intents, orders
-from sync import cancellation, overshipping, rerouting, shipping
+from sync import bundles, cancellation, overshipping, rerouting, shipping
 from sync.context import Hub, Link, Run
 
 
@@ -70,9 +71,8 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
         now=now,
     )
     fulfilment.set_ffo(conn, ffo.id, work_state="open")
-    for line in _to_ship(conn, ffo.id):
-        qty = _left(line)
-        orders.move_line(conn, line.order_line_id, qty_allocated=-qty, qty_released=qty)
+    for order_line_id, (qty, _) in bundles.counts(_to_ship(conn, ffo.id)).items():
+        orders.move_line(conn, order_line_id, qty_allocated=-qty, qty_released=qty)
     history.event(conn, ffo.order_id, "released", f"{ffo.reference} to {link.name}", now)
     return [f"push:{link.name}"]
 
@@ -104,7 +104,7 @@ def _intent_for(
                     title=line.title,
                     quantity=_left(line),
                     unit_weight_g=line.weight_g,
-                    unit_price=line.unit_price,
+                    unit_price=bundles.piece_price(line, lines),
                 )
                 for line in lines
             ),
@@ -123,8 +123,14 @@ def _intent_for(
         ship_to=ship_to,
         weight_g=max(1, int(sum(line.weight_g * _left(line) for line in lines))),
         currency=order.currency,
-        customs_value=int(sum(line.unit_price * _left(line) for line in lines)),
+        customs_value=_value(lines),
     )
+
+
+def _value(lines: Sequence[Row[Any]]) -> int:
+    """What the goods were sold for, minor units; a bundle is in it once, not once per component."""
+    price = {line.order_line_id: line.unit_price for line in lines}
+    return int(sum(price[one] * qty for one, (qty, _) in bundles.counts(lines).items()))
 
 
 def _to_ship(conn: Connection, ffo_id: int) -> list[Row[Any]]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 
 from mappings import canonical as c
 from state import overshipments
+from sync import bundles
 
 
 @dataclass(slots=True)
@@ -37,8 +38,10 @@ class Load:
         A location that does not tell the contents is taken to have sent all that is left.
         """
         inside: dict[int, dict[str, Any]] = {}
-        for told in parcel.lines or self._all_that_is_left():
-            for line, qty, over in self._shares(told):
+        reported = parcel.lines or self._all_that_is_left()
+        gone = {line.id: self.sent[line.id] + self.over[line.id] for line in self.lines}
+        for told, meant in bundles.sorted_out(reported, self.lines, gone):
+            for line, qty, over in self._shares(told, meant):
                 row = inside.setdefault(
                     line.id, {"ffo_line_id": line.id, "qty": Decimal(0), "qty_over": Decimal(0)}
                 )
@@ -65,14 +68,11 @@ class Load:
             for line in self.lines
         )
 
-    def _shares(self, told: c.ShippedLine) -> Iterator[tuple[Row[Any], Decimal, Decimal]]:
-        """(line, how many, of these beyond its work)."""
+    def _shares(
+        self, told: c.ShippedLine, meant: Sequence[Row[Any]]
+    ) -> Iterator[tuple[Row[Any], Decimal, Decimal]]:
+        """(line, how many, of these beyond its work); ``meant``: whose it may be."""
         rest = told.quantity
-        meant = [
-            line
-            for line in self.lines
-            if told.sku == line.sku and told.channel_line_id in ("", line.channel_line_id)
-        ]
         for line in meant:
             qty = min(rest, self.left[line.id])
             if qty > 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, Row
 from connectors.base import Outcome, PushesTracking
 from mappings import canonical as c
 from state import fulfilment, history, intents, orders
+from sync import bundles
 from sync.context import Hub
 
 
@@ -25,10 +25,15 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
     link = hub.link_by_id(order.connection_id)
     if not isinstance(link.connector, PushesTracking):
         return set()
-    named = [p for p in fulfilment.packages_of_order(conn, order_id) if p.tracking_number]
-    inside = fulfilment.package_lines(conn, [p.id for p in named])
-    # A parcel of nothing that the order still had room for: a channel could only refuse it.
-    packages = [p for p in named if p.id not in inside or any(map(_within, inside[p.id]))]
+    every = fulfilment.packages_of_order(conn, order_id)
+    holds = fulfilment.package_lines(conn, [p.id for p in every])
+    work = fulfilment.lines_of(conn, {p.ffo_id for p in every})
+    inside = bundles.by_parcel(
+        [(p.id, holds.get(p.id, [])) for p in every],
+        [line for lines in work.values() for line in lines],
+    )
+    # A parcel of parts whose bundle is not complete yet holds nothing that the channel knows.
+    packages = [p for p in every if p.tracking_number and (inside[p.id] or p.id not in holds)]
     told = {row.idempotency_key for row in intents.of_subject(conn, "tracking", order_id)}
     fresh = [p for p in packages if _key(p) not in told]
     complete = _complete(orders.lines(conn, [order_id])[order_id])
@@ -64,7 +69,7 @@ def _notice(
     order: Row[Any],
     package: Row[Any],
     packages: Sequence[Row[Any]],
-    inside: Mapping[int, Sequence[Row[Any]]],
+    inside: Mapping[int, Sequence[c.ShippedLine]],
     *,
     complete: bool,
 ) -> c.TrackingNotice:
@@ -77,37 +82,19 @@ def _notice(
         tracking_number=package.tracking_number,
         tracking_url=package.tracking_url,
         shipped_at=package.shipped_at,
-        lines=_shipped_lines(inside.get(package.id, ())),
+        lines=tuple(inside[package.id]),
         complete=complete,
         shipped_so_far=tuple(
             c.Package(
                 tracking_number=earlier.tracking_number,
                 carrier=earlier.carrier,
                 tracking_url=earlier.tracking_url,
-                lines=_shipped_lines(inside.get(earlier.id, ())),
+                lines=tuple(inside[earlier.id]),
             )
             for earlier in packages
             if earlier.id <= package.id
         ),
     )
-
-
-def _shipped_lines(rows: Sequence[Row[Any]]) -> tuple[c.ShippedLine, ...]:
-    """A parcel's contents per channel line: two of our lines may serve the same one."""
-    total: dict[tuple[str, str], Decimal] = {}
-    for row in rows:
-        mark = (row.sku, row.channel_line_id)
-        total[mark] = total.get(mark, Decimal(0)) + _within(row)
-    return tuple(
-        c.ShippedLine(sku=sku, channel_line_id=line_id, quantity=qty)
-        for (sku, line_id), qty in total.items()
-        if qty
-    )
-
-
-def _within(row: Row[Any]) -> Decimal:
-    """What of a package line the order has room for."""
-    return Decimal(row.qty - row.qty_over)
 
 
 def send(connector: PushesTracking, bodies: dict[str, Any]) -> list[Outcome]:

@@ -8,7 +8,7 @@ told, and it is booked when room comes free: so nothing of it is ever planned a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from state import fulfilment, history, orders, overshipments
-from sync import cancellation, notices
+from sync import bundles, cancellation, notices
 from sync.context import Hub
 
 REMEDY = "arrange the return with the buyer, then 'crossdock release ORDER'"
@@ -48,7 +48,10 @@ def settle(
 
 def _superfluous(conn: Connection, order_id: int, rows: Sequence[Row[Any]]) -> dict[int, Decimal]:
     """How much of the work in hand the goods make superfluous, by order line."""
-    over = _by_order_line(rows)
+    over: dict[int, Decimal] = {}
+    for (_, line_id), group in _by_work(rows).items():
+        parts = _parts(conn, group[0])
+        over[line_id] = over.get(line_id, Decimal(0)) + bundles.completed(parts, _pieces(group))
     found = {}
     for line in orders.lines(conn, [order_id])[order_id]:
         if line.id in over:
@@ -57,10 +60,23 @@ def _superfluous(conn: Connection, order_id: int, rows: Sequence[Row[Any]]) -> d
     return {line_id: qty for line_id, qty in found.items() if qty > 0}
 
 
-def _by_order_line(rows: Sequence[Row[Any]]) -> dict[int, Decimal]:
+def _by_work(rows: Sequence[Row[Any]]) -> dict[tuple[int, int], list[Row[Any]]]:
+    """By fulfilment order and order line, of which a bundle has several fulfilment lines."""
+    found: dict[tuple[int, int], list[Row[Any]]] = {}
+    for row in rows:
+        found.setdefault((row.ffo_id, row.order_line_id), []).append(row)
+    return found
+
+
+def _parts(conn: Connection, row: Row[Any]) -> list[Row[Any]]:
+    lines = fulfilment.lines_of(conn, [row.ffo_id])[row.ffo_id]
+    return [line for line in lines if line.order_line_id == row.order_line_id]
+
+
+def _pieces(rows: Sequence[Row[Any]]) -> dict[int, Decimal]:
     total: dict[int, Decimal] = {}
     for row in rows:
-        total[row.order_line_id] = total.get(row.order_line_id, Decimal(0)) + row.qty_over
+        total[row.ffo_line_id] = total.get(row.ffo_line_id, Decimal(0)) + row.qty_over
     return total
 
 
@@ -71,20 +87,36 @@ def _open(line: Row[Any]) -> Decimal:
 
 
 def _book(conn: Connection, order_id: int, rows: Sequence[Row[Any]]) -> bool:
-    """Count as shipped what there is room for; true when some of it had been cancelled."""
+    """Count as shipped what there is room for; true when some of it had been cancelled.
+
+    Of a bundle only whole ones: its parts wait until all of it has left.
+    """
     uncancelled = False
-    for row in rows:
-        line = _line(conn, order_id, row.order_line_id)
+    for (_, line_id), group in _by_work(rows).items():
+        parts, line = _parts(conn, group[0]), _line(conn, order_id, line_id)
+        over = bundles.completed(parts, _pieces(group))
         room, back = _open(line), Decimal(0)
         if not line.qty_allocated + line.qty_released:
             # Nobody else has it in hand: what was cancelled has left all the same.
-            back = min(Decimal(line.qty_cancelled), max(Decimal(0), row.qty_over - room))
-        qty = min(Decimal(row.qty_over), room + back)
+            back = min(Decimal(line.qty_cancelled), max(Decimal(0), over - room))
+        qty = min(over, room + back)
         if qty > 0:
-            overshipments.book(conn, row, qty)
+            _book_pieces(conn, group, parts, qty)
             orders.move_line(conn, line.id, qty_shipped=qty, qty_cancelled=-back)
             uncancelled |= back > 0
     return uncancelled
+
+
+def _book_pieces(
+    conn: Connection, rows: Sequence[Row[Any]], parts: Sequence[Row[Any]], qty: Decimal
+) -> None:
+    """Count the pieces of ``qty`` more of what was ordered as shipped, the oldest first."""
+    lacking = bundles.lacking(parts, qty)
+    for row in rows:
+        taken = min(Decimal(row.qty_over), lacking[row.ffo_line_id])
+        if taken > 0:
+            lacking[row.ffo_line_id] -= taken
+            overshipments.book(conn, row, taken)
 
 
 def _line(conn: Connection, order_id: int, line_id: int) -> Row[Any]:
@@ -93,7 +125,7 @@ def _line(conn: Connection, order_id: int, line_id: int) -> Row[Any]:
 
 def stop_superfluous(conn: Connection, order_id: int, now: datetime) -> set[str]:
     """Ask the locations to stop that are about to send what has left already."""
-    over = _by_order_line(overshipments.of_order(conn, order_id))
+    over = {row.order_line_id for row in overshipments.of_order(conn, order_id)}
     wake: set[str] = set()
     for ffo in fulfilment.of_order(conn, order_id) if over else ():
         if ffo.work_state in fulfilment.HANDED_OVER and _would_send(conn, ffo, over):
@@ -101,7 +133,7 @@ def stop_superfluous(conn: Connection, order_id: int, now: datetime) -> set[str]
     return wake
 
 
-def _would_send(conn: Connection, ffo: Row[Any], over: Mapping[int, Decimal]) -> bool:
+def _would_send(conn: Connection, ffo: Row[Any], over: Collection[int]) -> bool:
     return any(
         line.order_line_id in over and line.qty - line.qty_cancelled - line.qty_shipped > 0
         for line in fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, [])

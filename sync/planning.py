@@ -188,35 +188,39 @@ def _commit_plan(
 def _reserve(
     conn: Connection, decision: Decision, decision_id: int, now: datetime
 ) -> Mapping[int, list[dict[str, Any]]]:
-    """Reserve share by share in (SKU, location) order, the order every transaction keeps.
+    """Reserve goods by goods in (SKU, location) order, the order every transaction keeps.
 
-    Returns the lines of each location's work.
+    Returns the lines of each location's work: one for every component of a bundle.
     """
     reserved: dict[int, list[dict[str, Any]]] = {}
     for share in decision.shares:
-        qty = Decimal(share.quantity) / UNIT
+        orders.move_line(conn, share.line_id, qty_allocated=Decimal(share.quantity) / UNIT)
+    goods = [(sku, share, quantity) for share in decision.shares for sku, quantity in share.takes]
+    for sku_id, share, quantity in sorted(goods, key=lambda one: (one[0], one[1].location_id)):
+        qty = Decimal(quantity) / UNIT
         reservation_id = stock.reserve(
             conn,
-            sku_id=share.sku_id,
+            sku_id=sku_id,
             location_id=share.location_id,
             qty=qty,
             order_line_id=share.line_id,
-            key=_reservation_key(decision_id, share),
+            key=_reservation_key(decision_id, share, sku_id),
             now=now,
         )
-        orders.move_line(conn, share.line_id, qty_allocated=qty)
         line = {
             "order_line_id": share.line_id,
-            "sku_id": share.sku_id,
+            "sku_id": sku_id,
             "reservation_id": reservation_id,
             "qty": qty,
+            "per_bundle": Decimal(quantity) / share.quantity if share.parts else None,
         }
         reserved.setdefault(share.location_id, []).append(line)
     return reserved
 
 
-def _reservation_key(decision_id: int, share: Share) -> str:
-    return f"reserve:{decision_id}:{share.line_id}:{share.location_id}"
+def _reservation_key(decision_id: int, share: Share, sku_id: int) -> str:
+    part = f":{sku_id}" if share.parts else ""
+    return f"reserve:{decision_id}:{share.line_id}:{share.location_id}{part}"
 
 
 def reference_for(hub: Hub, order: Row[Any], sequence: int) -> str:

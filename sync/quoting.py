@@ -82,9 +82,7 @@ def _questions(conn: Connection, hub: Hub, connection: str) -> list[_Question]:
     """What is to be asked, each lane once; more than ``LANES_MAX`` where there are more."""
     # An order that waits for its payment is planned the moment it is paid.
     waiting = [*orders.awaiting_allocation(conn), *orders.held_for(conn, "payment")]
-    needs = {
-        order_id: survey.needs(lines) for order_id, lines in orders.lines(conn, waiting).items()
-    }
+    needs = survey.needs(conn, orders.lines(conn, waiting))
     held = survey.available(conn, {sku for need in needs.values() for sku in need})
     there = {sku_id for stock in held.values() for sku_id in stock}
     hopeful = [order_id for order_id in waiting if there & needs.get(order_id, {}).keys()]

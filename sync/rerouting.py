@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row
 
 from connectors.base import CancelsFulfilmentOrders, Outcome
 from state import fulfilment, history, intents, orders
-from sync import cancellation, overshipping, planning
+from sync import bundles, cancellation, overshipping, planning
 from sync.context import Hub, Run
 
 
@@ -32,13 +32,27 @@ def give_up(
     cancellation.close_ffo(conn, ffo, state, why, now)
     fulfilment.set_ffo(conn, ffo.id, given_up_at=now)
     wake = overshipping.settle(conn, hub, ffo.order_id, now)
+    torn = _torn(conn, ffo)
+    if torn:
+        history.place_hold(conn, ffo.order_id, "manual", *torn, now)
     if orders.get(conn, ffo.order_id).channel_status == "cancelled":
         cancellation.settle_order(conn, ffo.order_id, now)
         return wake
-    if planning.needs_in_vain(conn, hub, ffo.order_id):
+    if not torn and planning.needs_in_vain(conn, hub, ffo.order_id):
         history.place_hold(conn, ffo.order_id, "manual", *hold, now)
     cancellation.settle_order(conn, ffo.order_id, now)
     return wake | {"allocate"}
+
+
+def _torn(conn: Connection, ffo: Row[Any]) -> tuple[str, str] | None:
+    """(reason, remedy) where parts of a bundle have left and the rest of it will not."""
+    loose = bundles.loose(fulfilment.lines_of(conn, [ffo.id]).get(ffo.id, []))
+    if not loose:
+        return None
+    goods = ", ".join(f"{qty.normalize():f} {line.sku} of {line.bundle}" for line, qty in loose)
+    reason = f"{ffo.reference} has sent {goods} without the rest of the bundle"
+    remedy = "settle it with the buyer; 'crossdock release ORDER' sends whole bundles for those"
+    return reason, remedy
 
 
 def refused(conn: Connection, hub: Hub, ffo: Row[Any], outcome: Outcome) -> set[str]:

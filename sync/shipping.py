@@ -17,7 +17,7 @@ from state import fulfilment, history, inbox, orders, stock
 from state import tables as t
 from state.errors import Misplaced
 from state.ids import take_ids
-from sync import cancellation, counts, notices, overshipping, rerouting
+from sync import bundles, cancellation, counts, notices, overshipping, rerouting
 from sync.context import Hub, Run
 from sync.loads import Load, load_of
 from sync.reading import Reading, described, read, report
@@ -194,6 +194,8 @@ def _shipped(
     for line in lines:
         if load.sent[line.id] or load.over[line.id]:
             _consume(conn, line, load, shipment_id, now, moment)
+    after = fulfilment.lines_of(conn, [ffo.id])[ffo.id]
+    bundles.book(conn, bundles.counts(lines), bundles.counts(after), "qty_released")
     for seq, (parcel, inside) in enumerate(parcels, start=1):
         _add_package(conn, shipment_id, seq, parcel, label, [one for one in inside if one["qty"]])
     _advance(conn, ffo, late)
@@ -272,7 +274,6 @@ def _consume(
             stock.ship(conn, line.reservation_id, sent, key, *cause)
     if sent:
         fulfilment.move_ffo_line(conn, line.id, qty_shipped=sent)
-        orders.move_line(conn, line.order_line_id, qty_shipped=sent, qty_released=-sent)
 
 
 def _advance(conn: Connection, ffo: Row[Any], late: bool) -> None:

@@ -97,7 +97,10 @@ def _decisions(story: dict[str, Any]) -> Iterator[str]:
 
 def _work(story: dict[str, Any]) -> Iterator[str]:
     for work in story["fulfilment_orders"]:
-        goods = ", ".join(f"{line['qty']} x {line['sku']}" for line in work["lines"])
+        goods = ", ".join(
+            f"{line['qty']} x {line['sku']}" + (f" for {line['bundle']}" if line["bundle"] else "")
+            for line in work["lines"]
+        )
         yield (
             f"{work['location']} ({work['taken_by'] or 'nobody'}): {goods}; "
             f"{work['work_state']}, request {work['request_state']}, key {work['reference']}"

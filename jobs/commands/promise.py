@@ -22,7 +22,7 @@ from sync.promise.account import Account, account
 @settings_option
 def promise(config: Path | None, sku: str, channel: str | None, as_json: bool) -> None:
     """Show what each listing of SKU may offer now: every term, the rule it came from, the last
-    push, and why the channel does not offer it (yet).
+    push, and why the channel does not offer it (yet). Of a bundle, which component limits it.
 
     Computed anew from the store; nothing is written or sent. Times are UTC.
 
@@ -30,6 +30,7 @@ def promise(config: Path | None, sku: str, channel: str | None, as_json: bool) -
     Examples:
       crossdock promise MUG-WHITE
       crossdock promise MUG-WHITE --channel shop-eu
+      crossdock promise GIFT-SET
       crossdock promise MUG-WHITE --json
     """
     with opened(config) as installation:
@@ -80,8 +81,7 @@ def _formula(terms: Account) -> Iterator[str]:
         if place["keep_percent"]:
             kept += f", {_number(place['keep_percent'])} % kept back"
         yield (
-            f"  {place['code']}: {_number(place['available'])} = "
-            f"{_number(place['on_hand'])} on hand {parts}".rstrip()
+            f"  {place['code']}: {_number(place['available'])} = {_shelf(place)} {parts}".rstrip()
             + share
             + kept
         )
@@ -92,6 +92,16 @@ def _formula(terms: Account) -> Iterator[str]:
     yield from _origins(terms["rules"], "")
     for group, rules in terms["group_rules"].items():
         yield from _origins(rules, f" in group {group}")
+
+
+def _shelf(place: Account) -> str:
+    limit = place["limited_by"]
+    if limit is None:
+        return f"{_number(place['on_hand'])} on hand"
+    return (
+        f"as many as {_number(limit['available'])} {limit['sku']} make, "
+        f"{_number(limit['each'])} in each"
+    )
 
 
 def _origins(rules: Account, where: str) -> Iterator[str]:

@@ -12,7 +12,19 @@ from __future__ import annotations
 
 from state.dirty_marks import mark_dirty
 from state.stock.asof import levels_as_of
-from state.stock.bundles import Shortage, components, explode, makeable, set_components, shortages
+from state.stock.bundles import (
+    Made,
+    Shortage,
+    components,
+    contents,
+    explode,
+    holders,
+    made_of,
+    makeable,
+    set_components,
+    shortages,
+    taken_apart,
+)
 from state.stock.consignments import (
     advise,
     arrive,
@@ -40,6 +52,7 @@ __all__ = [
     "Count",
     "Difference",
     "Leg",
+    "Made",
     "Place",
     "Shortage",
     "advise",
@@ -48,15 +61,18 @@ __all__ = [
     "components",
     "confirm",
     "consigned_under",
+    "contents",
     "differences",
     "ensure_lot",
     "expire",
     "explode",
     "foreseen",
+    "holders",
     "in_transit",
     "levels",
     "levels_as_of",
     "lots_of",
+    "made_of",
     "makeable",
     "mark_dirty",
     "overview",
@@ -76,6 +92,7 @@ __all__ = [
     "set_counts",
     "ship",
     "shortages",
+    "taken_apart",
     "track_lots",
     "track_serials",
     "unallocated_demand",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
@@ -78,9 +78,15 @@ def explode(conn: Connection, demand: Iterable[tuple[int, Decimal]]) -> dict[int
     enough of it, and together take more than there is.
     """
     wanted = list(demand)
-    inside = contents(conn, [sku_id for sku_id, _ in wanted])
+    return taken_apart(contents(conn, [sku_id for sku_id, _ in wanted]), wanted)
+
+
+def taken_apart(
+    inside: Mapping[int, Mapping[int, Decimal]], demand: Iterable[tuple[int, Decimal]]
+) -> dict[int, Decimal]:
+    """The same from ``contents`` that are known already."""
     total: dict[int, Decimal] = {}
-    for sku_id, qty in wanted:
+    for sku_id, qty in demand:
         for component, each in inside.get(sku_id, {sku_id: Decimal(1)}).items():
             total[component] = total.get(component, Decimal(0)) + qty * each
     return dict(sorted(total.items()))
@@ -103,24 +109,51 @@ def shortages(
     ]
 
 
-def makeable(conn: Connection, sku_ids: Sequence[int]) -> dict[int, dict[int, Decimal]]:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How many whole bundles a location's components make, and which of them makes the fewest."""
+
+    bundles: Decimal
+    limited_by: int
+    available: Decimal
+    each: Decimal
+
+
+def makeable(conn: Connection, sku_ids: Iterable[int]) -> dict[int, dict[int, Decimal]]:
     """Whole bundles that could be sold, by bundle SKU and location: by the scarcest component.
 
     SKUs that are no bundles are left out. A component without a level stands nowhere: zero.
     """
+    return {
+        bundle: {place: made.bundles for place, made in places.items()}
+        for bundle, places in made_of(conn, sku_ids).items()
+    }
+
+
+def made_of(conn: Connection, sku_ids: Iterable[int]) -> dict[int, dict[int, Made]]:
+    """The same, with the component that limits it at each location: the first by its SKU id."""
     inside = contents(conn, sku_ids)
     there: dict[int, dict[int, Decimal]] = {}
     for row in levels(conn, {component for parts in inside.values() for component in parts}):
         there.setdefault(row.location_id, {})[row.sku_id] = Decimal(row.available)
     return {
         bundle: {
-            place: max(Decimal(0), min(_times(stock, parts)))
-            for place, stock in there.items()
+            place: _made(stock, parts)
+            for place, stock in sorted(there.items())
             if parts.keys() <= stock.keys()
         }
         for bundle, parts in inside.items()
     }
 
 
-def _times(stock: Mapping[int, Decimal], parts: Mapping[int, Decimal]) -> list[Decimal]:
-    return [(stock[sku_id] / each).to_integral_value(ROUND_FLOOR) for sku_id, each in parts.items()]
+def makes(stock: Mapping[int, Decimal], parts: Mapping[int, Decimal]) -> Decimal:
+    """How many whole bundles of ``parts`` are in ``stock``; a component it lacks: none."""
+    return _made(stock, parts).bundles if parts.keys() <= stock.keys() else Decimal(0)
+
+
+def _made(stock: Mapping[int, Decimal], parts: Mapping[int, Decimal]) -> Made:
+    fewest, sku_id = min(
+        ((stock[sku_id] / each).to_integral_value(ROUND_FLOOR), sku_id)
+        for sku_id, each in parts.items()
+    )
+    return Made(max(Decimal(0), fewest), sku_id, stock[sku_id], parts[sku_id])

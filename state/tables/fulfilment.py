@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 from state.tables.base import at, minor, one_of, pk, qty, ref, table
 from state.tables.base import text as words
-from state.types import Json
+from state.types import Json, Quantity
 
 # Every rule file that a decision was made with, once; the version names the content.
 routing_rules = table(
@@ -102,6 +102,8 @@ fulfilment_order_line = table(
     qty("qty"),
     qty("qty_cancelled"),
     qty("qty_shipped"),
+    # How many are in one bundle, as it was when this was planned; null: ordered by itself.
+    Column("per_bundle", Quantity, nullable=True),
 )
 
 shipment = table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BigInteger, Select, func, or_, select, type_coerce
 
 from state import tables as t
 from sync.invariants.rule import Rule, total
@@ -52,7 +52,28 @@ def _handed_over_twice() -> Select[Any]:
     )
 
 
+def _bundles_unlike_their_parts() -> Select[Any]:
+    """Planned are as many whole bundles of one component as of every other."""
+    amount, each = (type_coerce(column, BigInteger) for column in (_work.c.qty, _work.c.per_bundle))
+    return (
+        select(_work.c.ffo_id, _work.c.order_line_id)
+        .group_by(_work.c.ffo_id, _work.c.order_line_id)
+        .having(
+            or_(
+                func.min(amount // each) != func.max(amount // each),
+                func.max(amount % each) != 0,
+            )
+        )
+    )
+
+
 RULES = (
+    Rule(
+        "bundles_planned_whole",
+        "holds another number of bundles of each component",
+        "fulfilment order {ffo_id} for order line {order_line_id}",
+        _bundles_unlike_their_parts(),
+    ),
     Rule("one_label_per_work", "has two labels", "fulfilment order {ffo_id}", _labelled_twice()),
     Rule(
         "handed_over_once",

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    case,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
 
 from state import tables as t
 from sync.invariants.rule import Rule, total
 
 _line, _work, _ffo = t.order_line, t.fulfilment_order_line, t.fulfilment_order
 _LINE_NAME = "order {order_id} line {id}"
-_LEFT_TO_SHIP = _work.c.qty - _work.c.qty_cancelled - _work.c.qty_shipped
 
 
 def _more_in_hand_than_ordered() -> Select[Any]:
@@ -23,21 +32,42 @@ def _more_in_hand_than_ordered() -> Select[Any]:
 
 
 def _counters_unlike_work() -> Select[Any]:
-    planned = func.sum(_LEFT_TO_SHIP).filter(_ffo.c.work_state == "planned")
-    released = func.sum(_LEFT_TO_SHIP).filter(_ffo.c.work_state != "planned")
+    work = _work_by_order_line()
+    planned = func.sum(work.c.wanted - work.c.shipped).filter(_ffo.c.work_state == "planned")
+    released = func.sum(work.c.wanted - work.c.shipped).filter(_ffo.c.work_state != "planned")
     return (
         select(_line.c.id, _line.c.order_id)
-        .outerjoin(_work, _work.c.order_line_id == _line.c.id)
-        .outerjoin(_ffo, _ffo.c.id == _work.c.ffo_id)
+        .outerjoin(work, work.c.order_line_id == _line.c.id)
+        .outerjoin(_ffo, _ffo.c.id == work.c.ffo_id)
         .group_by(_line.c.id)
         .having(
             or_(
                 func.coalesce(planned, 0) != _line.c.qty_allocated,
                 func.coalesce(released, 0) != _line.c.qty_released,
-                total(_work.c.qty_shipped) != _line.c.qty_shipped,
+                total(work.c.shipped) != _line.c.qty_shipped,
             )
         )
     )
+
+
+def _work_by_order_line() -> Subquery:
+    """One location's work for an order line in what was ordered, as ``sync.bundles`` counts it."""
+    return (
+        select(
+            _work.c.ffo_id,
+            _work.c.order_line_id,
+            func.min(_ordered(_work.c.qty - _work.c.qty_cancelled)).label("wanted"),
+            func.min(_ordered(_work.c.qty_shipped)).label("shipped"),
+        )
+        .group_by(_work.c.ffo_id, _work.c.order_line_id)
+        .subquery()
+    )
+
+
+def _ordered(pieces: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Pieces of a fulfilment line as whole bundles, where it is a part of one; millionths."""
+    amount, each = type_coerce(pieces, BigInteger), type_coerce(_work.c.per_bundle, BigInteger)
+    return case((each.is_(None), amount), else_=amount // each * 1_000_000)
 
 
 def _more_returned_than_shipped() -> Select[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -87,7 +88,12 @@ def _terms(promise: Promise, effective: Effective) -> Account:
 def _located(place: Place) -> Account:
     buckets = ("on_hand", "reserved", "damaged", "quality_hold", "safety", "available")
     own = ("share_percent", "keep_units", "keep_percent")
-    return {name: getattr(place, name) for name in ("code", *buckets, *own)}
+    limit = place.limited_by
+    return {
+        **{name: getattr(place, name) for name in ("code", *buckets, *own)},
+        # Of a bundle: the component of which there is too little for one more.
+        "limited_by": asdict(limit) if limit else None,
+    }
 
 
 def _chosen(choices: Mapping[str, Choice]) -> Account:

@@ -18,11 +18,21 @@ _HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
+class Scarcest:
+    """The component that limits a bundle at a location, and how many one bundle takes of it."""
+
+    sku: str
+    available: Decimal
+    each: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """One location's part. ``share_percent`` of its goods are for this listing.
 
-    ``keep_units`` and ``keep_percent`` (of what is available there) stay back for other uses; the
-    larger of the two counts.
+    Of a bundle ``on_hand`` is what its components make, all else taken off, and ``limited_by`` says
+    which of them makes the fewest. ``keep_units`` and ``keep_percent`` (of what is available there)
+    stay back for other uses; the larger of the two counts.
     """
 
     code: str
@@ -34,6 +44,7 @@ class Place:
     share_percent: Decimal = _HUNDRED
     keep_units: int = 0
     keep_percent: Decimal = _ZERO
+    limited_by: Scarcest | None = None
 
     @property
     def available(self) -> Decimal:

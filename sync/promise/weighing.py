@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from connectors.base import PushesStock
-from state import grounds, promises, stock
+from state import catalogue, grounds, promises, stock
 from sync.context import Hub, Link
-from sync.promise.formula import Place, Promise, Terms, promised
+from sync.promise.formula import Place, Promise, Scarcest, Terms, promised
 from sync.promise.risk import Risk
 from sync.promise.rules import Effective, RuleSet
 
@@ -60,6 +60,9 @@ class Weighing:
         self._levels: dict[int, dict[int, Row[Any]]] = {}
         for row in stock.levels(conn, sku_ids):
             self._levels.setdefault(row.sku_id, {})[row.location_id] = row
+        self._made = stock.made_of(conn, sku_ids)
+        scarcest = {made.limited_by for places in self._made.values() for made in places.values()}
+        self._codes = {sku.id: sku.code for sku in catalogue.by_ids(conn, scarcest).values()}
         self._risk = Risk(conn, sku_ids, hub.clock.now()) if self._rules.weighs_risk else None
         self._sku_ids = sku_ids
 
@@ -77,25 +80,37 @@ class Weighing:
         effective = self._rules.for_listing(
             link.name, listing.sku, tags, groups, self._today[link.id]
         )
-        levels = [
-            (serving[place], row)
-            for place, row in self._levels.get(listing.sku_id, {}).items()
-            if place in serving
-        ]
-        if not levels and listing.computed_qty is None:
+        places = tuple(self._stocked(listing.sku_id, serving, effective))
+        if not places and listing.computed_qty is None:
             return Weighed(link, listing, effective, None)
-        return Weighed(link, listing, effective, promised(self._terms(listing, effective, levels)))
+        return Weighed(link, listing, effective, promised(self._terms(listing, effective, places)))
 
-    def _terms(
-        self,
-        listing: Row[Any],
-        effective: Effective,
-        levels: Sequence[tuple[Row[Any], Row[Any]]],
-    ) -> Terms:
+    def _stocked(
+        self, sku_id: int, serving: Mapping[int, Row[Any]], effective: Effective
+    ) -> Iterator[Place]:
+        """Where it stands; a bundle stands where all its components do, whatever was counted."""
+        if sku_id in self._made:
+            for place, made in self._made[sku_id].items():
+                if place in serving:
+                    code = self._codes[made.limited_by]
+                    yield _place(
+                        serving[place],
+                        effective,
+                        on_hand=made.bundles,
+                        limited_by=Scarcest(code, made.available, made.each),
+                    )
+            return
+        for place, level in self._levels.get(sku_id, {}).items():
+            if place in serving:
+                buckets = ("on_hand", "reserved", "damaged", "quality_hold", "safety")
+                own = {name: Decimal(getattr(level, name)) for name in buckets}
+                yield _place(serving[place], effective, **own)
+
+    def _terms(self, listing: Row[Any], effective: Effective, places: tuple[Place, ...]) -> Terms:
         chosen = {name: choice.value for name, choice in effective.listing.items()}
         at_risk = self._risk is not None and chosen["in_flight_risk"]
         return Terms(
-            places=tuple(_place(place, row, effective) for place, row in levels),
+            places=places,
             unallocated=self._demand.get(listing.sku_id, Decimal(0)),
             buffer_units=chosen["buffer_units"],
             buffer_percent=chosen["buffer_percent"],
@@ -109,15 +124,11 @@ class Weighing:
         )
 
 
-def _place(place: Row[Any], level: Row[Any], effective: Effective) -> Place:
+def _place(place: Row[Any], effective: Effective, **stocked: Any) -> Place:
     own: Mapping[str, Any] = effective.at(place.group)
     return Place(
         code=place.code,
-        on_hand=Decimal(level.on_hand),
-        reserved=Decimal(level.reserved),
-        damaged=Decimal(level.damaged),
-        quality_hold=Decimal(level.quality_hold),
-        safety=Decimal(level.safety),
+        **stocked,
         share_percent=own["share_percent"].value,
         keep_units=own["buffer_units"].value,
         keep_percent=own["buffer_percent"].value,

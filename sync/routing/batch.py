@@ -155,11 +155,7 @@ def _second_look(claims: Sequence[Claim], left: list[int], plans: list[Plan]) ->
 def _claim(task: Task, stock: Mapping[Key, int]) -> Claim:
     """An order's claim; a line larger than what any site has is divided as it would be alone."""
     sites = tuple(stocked(task.sites, stock))
-    largest: dict[int, int] = {}
-    for site in sites:
-        for sku, quantity in site.stock.items():
-            largest[sku] = max(largest.get(sku, 0), quantity)
-    if all(largest.get(line.sku_id, 0) >= line.quantity for line in task.lines):
+    if all(any(line.most(site.stock) == line.quantity for site in sites) for line in task.lines):
         return Claim(task, task.lines, stock)
     return Claim(task, exact.solve(msgspec.structs.replace(task, sites=sites)).lines, stock)
 
@@ -184,7 +180,8 @@ def _assignment(claim: Claim, plan: Plan) -> Assignment:
 def _take(left: dict[Key, int], found: Assignment, sign: int) -> None:
     for line, location in zip(found.lines, found.sites, strict=True):
         if location is not None:
-            left[location, line.sku_id] -= sign * line.quantity
+            for sku_id, quantity in line.takes:
+                left[location, sku_id] -= sign * quantity
 
 
 def _units(found: Assignment) -> int:

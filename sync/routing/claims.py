@@ -25,18 +25,21 @@ Key = tuple[int, int]
 UNCONTESTED = 0
 PLENTY = 1 << 60
 
+Takes = tuple[tuple[int, int], ...]
+"""(number of contested stock, quantity) pairs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One way to ship one order: a place in the claim's sites per line, or null.
 
-    ``cost`` is what it really costs, without prices. ``takes``: (number of contested stock,
-    quantity) for every line that ships from such.
+    ``cost`` is what it really costs, without prices. ``takes``: what every line that ships takes,
+    one after another.
     """
 
     places: tuple[int | None, ...]
     cost: int
-    takes: tuple[tuple[int, int], ...]
+    takes: Takes
 
     def fits(self, left: Sequence[int]) -> bool:
         """Whether ``left`` has all it takes; two lines may take of the same stock."""
@@ -56,13 +59,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A site of a claim. ``items``: (bit of the line, cost, number of the stock, quantity).
+    """A site of a claim. ``items``: (bit of the line, cost, number of the stock, quantity, more).
 
+    ``more``: what a bundle takes of contested stock beside that.
     ``offer`` where nothing of it is contested: it never changes.
     """
 
     opening: float
-    items: list[tuple[int, float, int, int]]
+    items: list[tuple[int, float, int, int, Takes]]
     offer: Offer | None
 
 
@@ -78,30 +82,44 @@ class Claim:
         self.nothing = sum(self._unfilled)
         self._offers, _ = exact.offers_of(task, lines, self.sites)
         self._sources: dict[int, _Source] = {}
-        self._repeated = _bits_of_repeated_skus(lines)
+        self._repeated = exact.wanted_by_several(lines)
+        self._shares: dict[int, list[tuple[Mapping[int, int], int]]] = {}
 
     def wishes(self) -> Iterator[tuple[Key, int]]:
-        """Every stock that a line could ship from, with the line's quantity."""
+        """Every stock that a line could ship from, with what it takes of it."""
         for place, _, can in self._offers:
             for bit, _ in can:
-                yield self._key(place, bit), self._quantity(bit)
+                yield from self._takes(place, bit)
 
-    def _key(self, place: int, bit: int) -> Key:
-        return self.sites[place].location_id, self.lines[bit.bit_length() - 1].sku_id
-
-    def _quantity(self, bit: int) -> int:
-        return self.lines[bit.bit_length() - 1].quantity
+    def _takes(self, place: int, bit: int) -> Iterator[tuple[Key, int]]:
+        location_id = self.sites[place].location_id
+        for sku_id, quantity in self.lines[bit.bit_length() - 1].takes:
+            yield (location_id, sku_id), quantity
 
     def number(self, numbers: Mapping[Key, int]) -> None:
         """Learn the numbers of contested stock."""
         for offer in self._offers:
             place, opening, can = offer
-            items = [
-                (bit, cost, numbers.get(self._key(place, bit), UNCONTESTED), self._quantity(bit))
-                for bit, cost in can
-            ]
-            contested = any(number != UNCONTESTED for _, _, number, _ in items)
+            items = []
+            for bit, cost in can:
+                takes = [(numbers[k], q) for k, q in self._takes(place, bit) if k in numbers]
+                first, *more = takes or [(UNCONTESTED, 0)]
+                items.append((bit, cost, *first, tuple(more)))
+            contested = any(number != UNCONTESTED for _, _, number, _, _ in items)
             self._sources[place] = _Source(opening, items, None if contested else offer)
+            self._shares[place] = self._shares_at(place, [bit for bit, _ in can], numbers)
+
+    def _shares_at(
+        self, place: int, bits: Sequence[int], numbers: Mapping[Key, int]
+    ) -> list[tuple[Mapping[int, int], int]]:
+        """Contested stock at a site that several lines take of: ({bit: quantity}, number)."""
+        found: list[tuple[Mapping[int, int], int]] = []
+        for sku_id, every in self._repeated.items():
+            wanted = {bit: quantity for bit, quantity in every.items() if bit in bits}
+            number = numbers.get((self.sites[place].location_id, sku_id))
+            if number is not None and len(wanted) > 1:
+                found.append((wanted, number))
+        return found
 
     def choose(
         self, left: Sequence[int], prices: Sequence[float] | None = None
@@ -116,12 +134,16 @@ class Claim:
                 offers.append(source.offer)
                 continue
             if prices is None:
-                can = [(bit, c) for bit, c, n, quantity in source.items if left[n] >= quantity]
+                can = [
+                    (bit, c)
+                    for bit, c, n, quantity, more in source.items
+                    if left[n] >= quantity and (not more or _enough(left, more))
+                ]
             else:
                 can = [
-                    (bit, c + prices[n] * quantity)
-                    for bit, c, n, quantity in source.items
-                    if left[n] >= quantity
+                    (bit, c + prices[n] * quantity + (_worth(more, prices) if more else 0))
+                    for bit, c, n, quantity, more in source.items
+                    if left[n] >= quantity and (not more or _enough(left, more))
                 ]
             if can:
                 offers.append((place, source.opening, can))
@@ -166,14 +188,11 @@ class Claim:
                 yield self._plan(places)
 
     def _shared(self, left: Sequence[int]) -> dict[int, Shared]:
-        found: dict[int, list[tuple[Mapping[int, int], int]]] = {}
-        for place, source in self._sources.items():
-            for bits in self._repeated:
-                wanted = {bit: quantity for bit, _, _, quantity in source.items if bit in bits}
-                if len(wanted) > 1:
-                    has = next(left[n] for bit, _, n, _ in source.items if bit in bits)
-                    found.setdefault(place, []).append((wanted, has))
-        return dict(found)
+        return {
+            place: [(wanted, left[number]) for wanted, number in shares]
+            for place, shares in self._shares.items()
+            if shares
+        }
 
     def _plan(self, places: Sequence[int | None]) -> Plan:
         cost: float = sum(u for p, u in zip(places, self._unfilled, strict=True) if p is None)
@@ -184,11 +203,11 @@ class Claim:
         for place in used:
             source = self._sources[place]
             cost += source.opening
-            for bit, line_cost, number, quantity in source.items:
+            for bit, line_cost, number, quantity, more in source.items:
                 if places[bit.bit_length() - 1] == place:
                     cost += line_cost
                     if number != UNCONTESTED:
-                        takes.append((number, quantity))
+                        takes += [(number, quantity), *more]
         return Plan(tuple(places), int(cost), tuple(takes))
 
 
@@ -227,8 +246,9 @@ def contest(claims: Sequence[Claim], stock: Mapping[Key, int]) -> Contest:
     return Contest([PLENTY, *(stock.get(key, 0) for key in scarce)], [0, *(k[1] for k in scarce)])
 
 
-def _bits_of_repeated_skus(lines: Sequence[Line]) -> list[frozenset[int]]:
-    bits: dict[int, set[int]] = {}
-    for place, line in enumerate(lines):
-        bits.setdefault(line.sku_id, set()).add(1 << place)
-    return [frozenset(found) for found in bits.values() if len(found) > 1]
+def _enough(left: Sequence[int], takes: Takes) -> bool:
+    return all(left[number] >= quantity for number, quantity in takes)
+
+
+def _worth(takes: Takes, prices: Sequence[float]) -> float:
+    return sum(prices[number] * quantity for number, quantity in takes)

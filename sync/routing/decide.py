@@ -9,10 +9,10 @@ import msgspec
 
 from sync.routing import exact, quotes
 from sync.routing.decision import Decision, Share, Unfilled, Verdict
-from sync.routing.facts import Incoming, LineFacts, OrderFacts, SiteFacts
-from sync.routing.judging import barred, counted, judged
+from sync.routing.facts import UNIT, Goods, Incoming, LineFacts, OrderFacts, SiteFacts
+from sync.routing.judging import barred, counted, demand, judged, needs
 from sync.routing.policy import PAID_ENOUGH, Policy, settle
-from sync.routing.problem import Assignment, Line, Task
+from sync.routing.problem import Assignment, Line, Site, Task
 from sync.routing.rules import Rules
 
 ENGINE = "rules/1"
@@ -67,7 +67,10 @@ def prepare(order: OrderFacts, sites: Sequence[SiteFacts], rules: Rules) -> Prep
     alone = settled.split is False or settled.pickup is not None
     task = Task(
         order_id=order.order_id,
-        lines=tuple(Line(line.line_id, line.sku_id, line.quantity) for line in order.lines),
+        lines=tuple(
+            Line(line.line_id, line.quantity, line.takes(), UNIT if line.parts else 1)
+            for line in order.lines
+        ),
         sites=tuple(eligible),
         split_cost=rules.objective.split,
         # Neither weight nor a dear carrier is a reason to leave goods where they are.
@@ -127,7 +130,7 @@ def _decision(order: OrderFacts, rules: Rules, prepared: Prepared, found: Assign
         policy=prepared.policy,
         verdicts=prepared.verdicts,
         shares=shares,
-        unfilled=_unfilled(order, prepared, left),
+        unfilled=_unfilled(order, prepared, left, shares),
         split=split,
         cost=split + parcels + sum(share.weight_cost for share in shares),
     )
@@ -136,7 +139,7 @@ def _decision(order: OrderFacts, rules: Rules, prepared: Prepared, found: Assign
 def _shares(
     order: OrderFacts, task: Task, taken: Mapping[tuple[int, int], int]
 ) -> tuple[Share, ...]:
-    """In (SKU, location) order, the order in which every transaction reserves."""
+    """In (SKU, location) order."""
     places = {line.line_id: place for place, line in enumerate(order.lines)}
     costs = {site.location_id: site.line_costs for site in task.sites}
     shares = []
@@ -145,30 +148,55 @@ def _shares(
         whole = costs[location_id][places[line_id]]
         # A part of a line costs its part of the line's weight, rounded up.
         cost = -(-whole * quantity // line.quantity)
-        shares.append(Share(location_id, line_id, line.sku_id, quantity, cost))
+        parts = line.takes(quantity) if line.parts else ()
+        shares.append(Share(location_id, line_id, line.sku_id, quantity, cost, parts))
     return tuple(sorted(shares, key=lambda s: (s.sku_id, s.location_id, s.line_id)))
 
 
 def _unfilled(
-    order: OrderFacts, prepared: Prepared, left: Mapping[int, int]
+    order: OrderFacts, prepared: Prepared, left: Mapping[int, int], shares: Sequence[Share]
 ) -> tuple[Unfilled, ...]:
-    task = prepared.task
-    held = {
-        line.sku_id: [site.stock.get(line.sku_id, 0) for site in task.sites] for line in task.lines
-    }
-    waiting = {line.sku_id: line.ahead for line in order.lines}
+    waiting = {goods.sku_id: goods.ahead for line in order.lines for goods in line.goods}
+    there = _there(prepared)
+    for sku_id, quantity in (taken for share in shares for taken in share.takes):
+        there[sku_id] -= quantity
     found = []
     for line in order.lines:
         if quantity := left.get(line.line_id, 0):
-            waiting[line.sku_id] += quantity
-            expected = _expected_on(prepared.coming, line.sku_id, waiting[line.sku_id])
-            why = _why_left(line, prepared, held)
+            for sku_id, lacking in line.takes(quantity):
+                waiting[sku_id] += lacking
+            expected = _expected_on(line, prepared.coming, waiting, there)
+            why = _why_left(order, line, prepared, shares)
             found.append(Unfilled(line.line_id, line.sku_id, quantity, why, expected))
     return tuple(found)
 
 
-def _expected_on(coming: Sequence[Incoming], sku_id: int, wanted: int) -> date | None:
-    """The day by which so much of a SKU will have come; null when that is not on its way."""
+def _there(prepared: Prepared) -> dict[int, int]:
+    """What all locations together may give of the goods that are wanted, by SKU id."""
+    sites = prepared.task.sites
+    wanted = {sku_id for line in prepared.task.lines for sku_id, _ in line.takes}
+    return {sku_id: sum(site.stock.get(sku_id, 0) for site in sites) for sku_id in wanted}
+
+
+def _expected_on(
+    line: LineFacts,
+    coming: Sequence[Incoming],
+    waiting: Mapping[int, int],
+    there: Mapping[int, int],
+) -> date | None:
+    """The day by which so much of its goods will have come; null when that is not on its way.
+
+    Of a bundle only what there is too little of has to come: its other parts stay where they are.
+    """
+    lacking = {goods.sku_id: waiting[goods.sku_id] for goods in line.goods}
+    if line.parts:
+        lacking = {sku: qty - there[sku] for sku, qty in lacking.items() if qty > there[sku]}
+    days = [_day_of(coming, sku_id, quantity) for sku_id, quantity in lacking.items()]
+    known = [day for day in days if day is not None]
+    return max(known) if known and len(known) == len(days) else None
+
+
+def _day_of(coming: Sequence[Incoming], sku_id: int, wanted: int) -> date | None:
     there = 0
     for one in coming:
         if one.sku_id == sku_id:
@@ -178,18 +206,44 @@ def _expected_on(coming: Sequence[Incoming], sku_id: int, wanted: int) -> date |
     return None
 
 
-def _why_left(line: LineFacts, prepared: Prepared, held: Mapping[int, Sequence[int]]) -> str:
+def _why_left(
+    order: OrderFacts, line: LineFacts, prepared: Prepared, shares: Sequence[Share]
+) -> str:
     task = prepared.task
-    wanted = sum(other.quantity for other in task.lines if other.sku_id == line.sku_id)
-    there = sum(held[line.sku_id])
-    if there < wanted and line.sku_id in prepared.kept:
-        return f"{line.sku} is scarce and goes to orders that come first"
+    there, short = _there(prepared), []
+    for goods in line.goods:
+        wanted = demand(order.lines, goods.sku_id)
+        if there[goods.sku_id] < wanted:
+            short.append((goods, wanted))
+    scarce = [goods.sku for goods, _ in short if goods.sku_id in prepared.kept]
+    if scarce:
+        return f"{scarce[0]} is scarce and goes to orders that come first"
     if not task.sites:
         return "no location may serve it"
-    if there == 0:
-        return f"no location that may serve it has {line.sku}"
-    if there < wanted:
-        return f"only {counted(there)} of {counted(wanted)} {line.sku} can be had"
+    if short:
+        return " and ".join(_lacking(order, g, wanted, there[g.sku_id]) for g, wanted in short)
+    if line.parts and not any(_makes_one(line, site, shares) for site in task.sites):
+        more = "more " if any(share.line_id == line.line_id for share in shares) else ""
+        return f"no location has all that one {more}{line.sku} holds"
     if task.ship_complete:
         return "the order ships whole or not at all, and it cannot be had whole"
     return f"not in {task.max_parcels} parcel{'s' * (task.max_parcels > 1)}, the most allowed"
+
+
+def _lacking(order: OrderFacts, goods: Goods, wanted: int, there: int) -> str:
+    if there == 0:
+        return f"no location that may serve it has {goods.sku}"
+    needed = needs(order.lines, goods)
+    if needed:
+        return f"{needed}, and only {counted(there)} can be had"
+    return f"only {counted(there)} of {counted(wanted)} {goods.sku} can be had"
+
+
+def _makes_one(line: LineFacts, site: Site, shares: Sequence[Share]) -> bool:
+    """Does what the shares leave of a location's goods make one bundle?"""
+    left = dict(site.stock)
+    for share in shares:
+        if share.location_id == site.location_id:
+            for sku_id, quantity in share.takes:
+                left[sku_id] -= quantity
+    return all(left.get(goods.sku_id, 0) >= goods.each for goods in line.parts)

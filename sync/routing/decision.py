@@ -39,13 +39,22 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """``quantity`` millionths of a line that a location ships; ``weight_cost`` in minor units."""
+    """``quantity`` millionths of a line that a location ships; ``weight_cost`` in minor units.
+
+    ``parts``: of a bundle, what is taken of each component: (SKU id, millionths).
+    """
 
     location_id: int
     line_id: int
     sku_id: int
     quantity: int
     weight_cost: int = 0
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def takes(self) -> tuple[tuple[int, int], ...]:
+        """(SKU id, millionths) that leave the location's shelves."""
+        return self.parts or ((self.sku_id, self.quantity),)
 
 
 class Unfilled(msgspec.Struct, frozen=True):

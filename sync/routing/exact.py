@@ -3,7 +3,8 @@
 Up to ``EXACT_LINES`` lines the answer is the optimum (``partition``); above, a search that adds,
 drops and swaps sites until nothing gains (``greedy``). Either depends on nothing but the task, so a
 stored decision can be recomputed anywhere. A line ships whole. Only what no site can ship whole is
-divided, and then every part counts as a line.
+divided, and then every part counts as a line. All that one bundle holds comes from one site: a line
+for bundles is divided by whole bundles.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from itertools import combinations
 from math import comb
 
 from sync.routing import greedy, partition
-from sync.routing.partition import NEVER, Offer
-from sync.routing.problem import Assignment, Line, Site, Task
+from sync.routing.partition import NEVER, Offer, Shared
+from sync.routing.problem import Assignment, Goods, Line, Site, Task
 
 EXACT_LINES = 12
 """Ten lines take some 2 ms, every further one nearly three times as long."""
@@ -56,21 +57,24 @@ def divide(task: Task, found: Assignment) -> tuple[Line, ...]:
     left = _left(task, found)
     opened = set(found.sites)
     lines: list[Line] = []
-    for place, line in enumerate(found.lines):
-        holds = {n: s.get(line.sku_id, 0) for n, s in left.items() if s.get(line.sku_id, 0) > 0}
-        if found.sites[place] is not None or not holds or max(holds.values()) >= line.quantity:
+    for line, location in zip(found.lines, found.sites, strict=True):
+        if location is not None:
+            lines.append(line)
+            continue
+        holds = {n: most for n, stock in left.items() if (most := line.most(stock)) > 0}
+        if not holds or max(holds.values()) >= line.quantity:
             lines.append(line)
             continue
         index = next(i for i, known in enumerate(task.lines) if known.line_id == line.line_id)
         costs = {n: _cost(task.sites[n], index, opened) for n in holds}
         rest = line.quantity
         for n in _sources(holds, rest, costs):
-            part = min(rest, holds[n])
-            lines.append(Line(line.line_id, line.sku_id, part))
-            left[n] = {**left[n], line.sku_id: holds[n] - part}
-            rest -= part
+            part = line.part(min(rest, holds[n]))
+            lines.append(part)
+            left[n] = _without(left[n], part)
+            rest -= part.quantity
         if rest:
-            lines.append(Line(line.line_id, line.sku_id, rest))
+            lines.append(line.part(rest))
     return tuple(lines)
 
 
@@ -119,26 +123,44 @@ def _dealt(task: Task, lines: Sequence[Line], *, complete: bool) -> Assignment:
 
 def offers_of(
     task: Task, lines: Sequence[Line], sites: Sequence[Site]
-) -> tuple[list[Offer], dict[int, partition.Shared]]:
+) -> tuple[list[Offer], dict[int, Shared]]:
     """What each of ``sites`` can ship of ``lines``; an offer's site is a place in ``sites``."""
     split = task.split_cost
-    wanted = _wanted(task, lines)
+    wanted = [
+        (bit, *line.takes[0], line.takes[1:], line.quantity, index, whole)
+        for bit, line, index, whole in _wanted(task, lines)
+    ]
     offers: list[Offer] = []
     for place, site in enumerate(sites):
         has = site.stock.get
         costs = site.line_costs
         can: list[tuple[int, float]] = [
             (bit, costs[index] if whole == quantity else share(costs[index], quantity, whole))
-            for bit, sku, quantity, index, whole in wanted
-            if has(sku, 0) >= quantity
+            for bit, sku, first, more, quantity, index, whole in wanted
+            # Nearly every line takes one kind of goods, and this is asked of every site.
+            if has(sku, 0) >= first and (not more or _has_all(site.stock, more))
         ]
         if can:
             offers.append((place, site.open_cost + split, can))
-    if len({line.sku_id for line in lines}) == len(lines):
+    repeated = wanted_by_several(lines)
+    if not repeated:
         return offers, {}
     return offers, {
-        place: short for place, site in enumerate(sites) if (short := _short(site, lines))
+        place: short for place, site in enumerate(sites) if (short := _short(site, repeated))
     }
+
+
+def _has_all(stock: Mapping[int, int], goods: Goods) -> bool:
+    return all(stock.get(sku, 0) >= quantity for sku, quantity in goods)
+
+
+def wanted_by_several(lines: Sequence[Line]) -> dict[int, dict[int, int]]:
+    """The SKUs that more than one line takes: {SKU: {bit of the line: quantity}}."""
+    wanted: dict[int, dict[int, int]] = {}
+    for place, line in enumerate(lines):
+        for sku, quantity in line.takes:
+            wanted.setdefault(sku, {})[1 << place] = quantity
+    return {sku: bits for sku, bits in wanted.items() if len(bits) > 1}
 
 
 def unfilled_costs(task: Task, lines: Sequence[Line]) -> list[int]:
@@ -146,8 +168,8 @@ def unfilled_costs(task: Task, lines: Sequence[Line]) -> list[int]:
     if lines is task.lines:
         return [task.unfilled_cost] * len(lines)
     return [
-        share(task.unfilled_cost, quantity, whole)
-        for _, _, quantity, _, whole in _wanted(task, lines)
+        share(task.unfilled_cost, line.quantity, whole)
+        for _, line, _, whole in _wanted(task, lines)
     ]
 
 
@@ -156,26 +178,20 @@ def share(cost: int, quantity: int, whole: int) -> int:
     return -(-cost * quantity // whole)
 
 
-def _wanted(task: Task, lines: Sequence[Line]) -> list[tuple[int, int, int, int, int]]:
-    """(bit, SKU, quantity, which line of the task, that line's quantity) of every line or part."""
+def _wanted(task: Task, lines: Sequence[Line]) -> list[tuple[int, Line, int, int]]:
+    """(bit, line or part, which line of the task it is of, that line's quantity)."""
     if lines is task.lines:
-        return [(1 << i, ln.sku_id, ln.quantity, i, ln.quantity) for i, ln in enumerate(lines)]
+        return [(1 << i, line, i, line.quantity) for i, line in enumerate(lines)]
     known = {line.line_id: (i, line.quantity) for i, line in enumerate(task.lines)}
-    return [
-        (1 << i, line.sku_id, line.quantity, *known[line.line_id]) for i, line in enumerate(lines)
-    ]
+    return [(1 << i, line, *known[line.line_id]) for i, line in enumerate(lines)]
 
 
-def _short(site: Site, lines: Sequence[Line]) -> list[tuple[dict[int, int], int]]:
-    """The SKUs of which the site has some, but not enough for every line that wants it."""
-    wanted: dict[int, dict[int, int]] = {}
-    for place, line in enumerate(lines):
-        wanted.setdefault(line.sku_id, {})[1 << place] = line.quantity
-    has = {sku: site.stock.get(sku, 0) for sku in wanted}
+def _short(site: Site, repeated: Mapping[int, Mapping[int, int]]) -> Shared:
+    """Of ``repeated`` SKUs those that the site has, but not enough of for every line."""
     return [
-        (bits, has[sku])
-        for sku, bits in wanted.items()
-        if len(bits) > 1 and 0 < has[sku] < sum(bits.values())
+        (bits, has)
+        for sku, bits in repeated.items()
+        if 0 < (has := site.stock.get(sku, 0)) < sum(bits.values())
     ]
 
 
@@ -184,10 +200,13 @@ def _left(task: Task, found: Assignment) -> Leftover:
     place_of = {site.location_id: place for place, site in enumerate(task.sites)}
     for line, location in zip(found.lines, found.sites, strict=True):
         if location is not None:
-            stock = left[place_of[location]]
-            rest = stock[line.sku_id] - line.quantity
-            left[place_of[location]] = {**stock, line.sku_id: rest}
+            place = place_of[location]
+            left[place] = _without(left[place], line)
     return left
+
+
+def _without(stock: Mapping[int, int], line: Line) -> dict[int, int]:
+    return {**stock, **{sku: stock[sku] - quantity for sku, quantity in line.takes}}
 
 
 def _shipped(found: Assignment) -> int:

@@ -16,11 +16,25 @@ UNIT = 1_000_000
 """Millionths in one unit."""
 
 
+class PartFacts(msgspec.Struct, frozen=True):
+    """One component of a bundle.
+
+    ``each``: millionths of it in one bundle. ``ahead``: what orders that came before still wait
+    for of it, told where goods are on their way.
+    """
+
+    sku_id: int
+    sku: str
+    each: int
+    hazmat: bool = False
+    ahead: int = 0
+
+
 class LineFacts(msgspec.Struct, frozen=True):
     """What one order line still needs.
 
-    ``weight_g``: of one unit. ``ahead``: what orders that came before still wait for of the SKU,
-    told where goods are on their way.
+    ``weight_g``: of one unit. ``ahead``: as of a part. ``parts``: what one of a bundle holds;
+    of anything else nothing.
     """
 
     line_id: int
@@ -32,6 +46,31 @@ class LineFacts(msgspec.Struct, frozen=True):
     hazmat: bool = False
     ahead: int = 0
     tags: tuple[str, ...] = ()
+    parts: tuple[PartFacts, ...] = ()
+
+    @property
+    def each(self) -> int:
+        """A line that is no bundle is its own and only part."""
+        return UNIT
+
+    @property
+    def goods(self) -> tuple[Goods, ...]:
+        """What it takes from the shelf: a bundle's parts, or what it names itself."""
+        return self.parts or (self,)
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """The codes it is known by: what it names, and what that holds."""
+        return (self.sku, *(part.sku for part in self.parts))
+
+    def takes(self, quantity: int | None = None) -> tuple[tuple[int, int], ...]:
+        """(SKU id, millionths) that ``quantity`` of it takes; null: all of it."""
+        wanted = self.quantity if quantity is None else quantity
+        return tuple((goods.sku_id, wanted * goods.each // UNIT) for goods in self.goods)
+
+
+Goods = LineFacts | PartFacts
+"""A SKU of which a line takes ``each`` for every one of it."""
 
 
 class Incoming(msgspec.Struct, frozen=True):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
 
 from sync.routing.decision import Verdict
-from sync.routing.facts import UNIT, LineFacts, OrderFacts, SiteFacts
+from sync.routing.facts import UNIT, Goods, LineFacts, OrderFacts, SiteFacts
 from sync.routing.policy import Policy, any_alike, late_cost
 from sync.routing.problem import Site
 from sync.routing.quotes import Fare, fare_of
@@ -23,7 +24,7 @@ def judged(
     collects = policy.settled.pickup is not None
     fare = Fare(Rate(parcel=0)) if collects else fare_of(rules, order, site, policy)
     rate = fare.rate
-    stock = {line.sku_id: _offered(line, site) for line in order.lines}
+    stock = {goods.sku_id: _offered(goods, site) for line in order.lines for goods in line.goods}
     verdict = Verdict(site.location_id, site.code, site.km, site.precision, site.ready_at)
     why = _dropped(order, site, policy, stock)
     if not why and rate is None:
@@ -86,7 +87,7 @@ def _full(order: OrderFacts, site: SiteFacts) -> str:
         return f"full today: {site.orders_today} of {site.daily_orders} orders"
     if site.daily_units is None:
         return ""
-    units = sum(line.quantity for line in order.lines)
+    units = sum(quantity for line in order.lines for _, quantity in line.takes())
     # An order larger than a whole day is taken by a day that is still empty, or it never would be.
     if site.units_today and site.units_today + units > site.daily_units * UNIT:
         return (
@@ -97,39 +98,62 @@ def _full(order: OrderFacts, site: SiteFacts) -> str:
 
 
 def _has_none(order: OrderFacts, site: SiteFacts) -> str:
-    if any(line.hazmat and not site.hazmat for line in order.lines) and any(
-        site.stock.get(line.sku_id, 0) > 0 for line in order.lines
-    ):
+    there = any(site.stock.get(goods.sku_id, 0) > 0 for line in order.lines for goods in line.goods)
+    if there and not site.hazmat and any(line.hazmat for line in order.lines):
         return "does not handle hazardous goods"
-    if any(site.stock.get(line.sku_id, 0) > 0 for line in order.lines):
+    if there:
         return "what it has is kept for orders that come first"
     return "has none of the goods"
 
 
-def _offered(line: LineFacts, site: SiteFacts) -> int:
-    if line.hazmat and not site.hazmat:
+def _offered(goods: Goods, site: SiteFacts) -> int:
+    if goods.hazmat and not site.hazmat:
         return 0
-    there = max(0, site.stock.get(line.sku_id, 0))
-    return min(there, site.allotted.get(line.sku_id, there))
+    there = max(0, site.stock.get(goods.sku_id, 0))
+    return min(there, site.allotted.get(goods.sku_id, there))
 
 
 def _lacks(order: OrderFacts, site: SiteFacts, stock: dict[int, int]) -> tuple[str, ...]:
     """In words, every SKU of which it cannot send all; two lines of one SKU share what is there."""
     told = []
-    for sku_id in dict.fromkeys(line.sku_id for line in order.lines):
-        lines = [line for line in order.lines if line.sku_id == sku_id]
-        wanted, there = sum(line.quantity for line in lines), stock[sku_id]
+    for goods in {goods.sku_id: goods for line in order.lines for goods in line.goods}.values():
+        wanted, there = demand(order.lines, goods.sku_id), stock[goods.sku_id]
         if there >= wanted:
             continue
-        if lines[0].hazmat and not site.hazmat:
-            told.append(f"may not handle {lines[0].sku}, which is hazardous")
+        kept, needed = _kept(site, goods.sku_id), needs(order.lines, goods)
+        if goods.hazmat and not site.hazmat:
+            told.append(f"may not handle {goods.sku}, which is hazardous")
+        elif needed:
+            told.append(f"{needed}, {site.code} has {counted(there) if there else 'none'}{kept}")
         elif there == 0:
-            told.append(f"has no {lines[0].sku}{_kept(site, sku_id)}")
+            told.append(f"has no {goods.sku}{kept}")
         else:
-            told.append(
-                f"has {counted(there)} of {counted(wanted)} {lines[0].sku}{_kept(site, sku_id)}"
-            )
+            told.append(f"has {counted(there)} of {counted(wanted)} {goods.sku}{kept}")
     return tuple(told)
+
+
+def demand(lines: Sequence[LineFacts], sku_id: int) -> int:
+    """Millionths of a SKU that the lines take altogether, by themselves and inside bundles."""
+    return sum(
+        line.quantity * goods.each // UNIT
+        for line in lines
+        for goods in line.goods
+        if goods.sku_id == sku_id
+    )
+
+
+def needs(lines: Sequence[LineFacts], goods: Goods) -> str:
+    """What bundles need of a SKU, in words; empty where no bundle of the order holds it."""
+    holding = [line for line in lines if any(part.sku_id == goods.sku_id for part in line.parts)]
+    told = [
+        f"{counted(line.quantity)} {line.sku} need{'s' * (line.quantity == UNIT)} "
+        f"{counted(dict(line.takes())[goods.sku_id])} {goods.sku}"
+        for line in holding
+    ]
+    alone = demand([line for line in lines if line not in holding], goods.sku_id)
+    if told and alone:
+        told.append(f"other lines {counted(alone)}")
+    return " and ".join(told)
 
 
 def _kept(site: SiteFacts, sku_id: int) -> str:

@@ -58,7 +58,8 @@ def fits(when: When, order: OrderFacts, rules: Rules) -> bool:
         (when.postcode, (order.postcode,)),
         (when.service, (order.service,)),
         (when.currency, (order.currency,)),
-        (when.sku, tuple(line.sku for line in order.lines)),
+        # What is said of a SKU is said of the bundles that hold it too.
+        (when.sku, tuple(sku for line in order.lines for sku in line.skus)),
         (when.tag, tuple(tag for line in order.lines for tag in line.tags)),
     )
     if not all(not patterns or any_alike(words, patterns) for patterns, words in named):

@@ -7,15 +7,42 @@ millionths of the SKU's unit (the store's exact scale).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
+
+Goods = tuple[tuple[int, int], ...]
+"""(SKU id, millionths) pairs, every SKU once."""
 
 
 class Line(msgspec.Struct, frozen=True):
-    """What one order line still needs. ``line_id`` is not unique once a line has been divided."""
+    """What one order line still needs. ``line_id`` is not unique once a line has been divided.
+
+    ``takes``: the goods that all of it takes, of one site; several for a bundle. ``step``: a
+    divisor of ``quantity``, and the least by which the line may be cut: a millionth, or a whole
+    bundle.
+    """
 
     line_id: int
-    sku_id: int
     quantity: int
+    takes: Goods
+    step: int = 1
+
+    @classmethod
+    def of(cls, line_id: int, sku_id: int, quantity: int) -> Line:
+        """A line that takes what it names."""
+        return cls(line_id, quantity, ((sku_id, quantity),))
+
+    def part(self, quantity: int) -> Line:
+        """So much of it, in whole steps."""
+        takes = tuple((sku, total * quantity // self.quantity) for sku, total in self.takes)
+        return Line(self.line_id, quantity, takes, self.step)
+
+    def most(self, stock: Mapping[int, int]) -> int:
+        """How much of it the goods in ``stock`` make, in whole steps: by the scarcest."""
+        steps = self.quantity // self.step
+        made = min(stock.get(sku, 0) * steps // total for sku, total in self.takes)
+        return min(self.quantity, max(0, made) * self.step)
 
 
 class Site(msgspec.Struct, frozen=True):

@@ -141,7 +141,7 @@ def _unaskable(order: OrderFacts, site: SiteFacts) -> str:
     if not order.country or not order.postcode.strip():
         return "the address has no postcode"
     offered = _offered(order, site)
-    light = [line.sku for line in order.lines if offered[line.sku_id] and not line.weight_g]
+    light = [line.sku for line in order.lines if offered[line.line_id] and not line.weight_g]
     if light:
         return f"{light[0]} has no weight"
     return "" if any(offered.values()) else "it has none of the goods"
@@ -202,15 +202,18 @@ def _rounded(quoting: Quoting, order: OrderFacts, site: SiteFacts) -> int:
     not. What is kept for others makes no difference: it would be another lane every time.
     """
     offered = _offered(order, site)
-    weights = {line.sku_id: line.weight_g for line in order.lines}
-    micrograms = sum(quantity * weights[sku_id] for sku_id, quantity in offered.items())
+    micrograms = sum(offered[line.line_id] * line.weight_g for line in order.lines)
     return -(-micrograms // (UNIT * quoting.step_g)) * quoting.step_g
 
 
 def _offered(order: OrderFacts, site: SiteFacts) -> dict[int, int]:
-    """Millionths that the location could send, by SKU id."""
-    wanted: dict[int, int] = {}
+    """Millionths that the location could send, by line; of bundles whole ones."""
+    left = {sku_id: max(0, quantity) for sku_id, quantity in site.stock.items()}
+    found = {}
     for line in order.lines:
-        may = site.hazmat or not line.hazmat
-        wanted[line.sku_id] = wanted.get(line.sku_id, 0) + (line.quantity if may else 0)
-    return {sku_id: min(max(0, site.stock.get(sku_id, 0)), qty) for sku_id, qty in wanted.items()}
+        most = min(left.get(goods.sku_id, 0) * UNIT // goods.each for goods in line.goods)
+        most -= most % UNIT if line.parts else 0
+        found[line.line_id] = min(most, line.quantity) if site.hazmat or not line.hazmat else 0
+        for sku_id, quantity in line.takes(found[line.line_id]):
+            left[sku_id] = left.get(sku_id, 0) - quantity
+    return found

@@ -16,7 +16,16 @@ from sqlalchemy import Connection, Row
 
 from state import catalogue, fulfilment, history, orders, rate_quotes, routing_history, stock
 from sync.routing.distance import Place, between
-from sync.routing.facts import UNIT, Incoming, LineFacts, Offer, OrderFacts, Quote, SiteFacts
+from sync.routing.facts import (
+    UNIT,
+    Incoming,
+    LineFacts,
+    Offer,
+    OrderFacts,
+    PartFacts,
+    Quote,
+    SiteFacts,
+)
 from sync.routing.hours import Hours, hours_of, midnight, opening
 from sync.routing.policy import hold_reason
 from sync.routing.quotes import Lane, lane_of
@@ -79,11 +88,12 @@ def site_facts(
     places = fulfilment.locations_of_channel(conn, order.connection_id)
     ship_to = orders.address(conn, order.ship_to_id)
     goal = Place(facts.country, facts.postcode, ship_to.city if ship_to else "")
-    held = available(conn, [line.sku_id for line in facts.lines])
+    skus = [goods.sku_id for line in facts.lines for goods in line.goods]
+    held = available(conn, skus)
     hours = _hours(places)
     given = given_today(conn, places, facts.decided_at)
     reasons = _given_up(conn, facts.order_id)
-    coming = _coming(conn, [line.sku_id for line in facts.lines])
+    coming = _coming(conn, skus)
     sites = tuple(
         _site(
             place,
@@ -128,35 +138,86 @@ def available(conn: Connection, sku_ids: Iterable[int]) -> dict[int, dict[int, i
     return found
 
 
-def needs(lines: Iterable[Row[Any]]) -> dict[int, int]:
-    """Millionths that order lines still need, by SKU id."""
-    found: dict[int, int] = {}
-    for line, qty in _needed(lines):
-        found[line.sku_id] = found.get(line.sku_id, 0) + int(qty * UNIT)
-    return found
+def needs(
+    conn: Connection, orders_lines: Mapping[int, Iterable[Row[Any]]]
+) -> dict[int, dict[int, int]]:
+    """Millionths that orders still need of what stands on shelves: order id -> SKU id -> quantity.
+
+    Bundles are taken apart: it is their components that orders compete for.
+    """
+    needed = {order_id: _needed(lines) for order_id, lines in orders_lines.items()}
+    inside = stock.contents(conn, {line.sku_id for one in needed.values() for line, _ in one})
+    return {
+        order_id: {
+            sku_id: int(qty * UNIT)
+            for sku_id, qty in stock.taken_apart(
+                inside, [(line.sku_id, qty) for line, qty in lines]
+            ).items()
+        }
+        for order_id, lines in needed.items()
+    }
 
 
 def _lines(conn: Connection, order: Row[Any], lines: Iterable[Row[Any]]) -> tuple[LineFacts, ...]:
     needed = _needed(lines)
-    skus = catalogue.by_ids(conn, [line.sku_id for line, _ in needed])
+    inside = stock.contents(conn, {line.sku_id for line, _ in needed})
+    singles = {sku_id for parts in inside.values() for sku_id in parts}
+    skus = catalogue.by_ids(conn, {line.sku_id for line, _ in needed} | singles)
     tags = catalogue.tags_of(conn, skus)
-    # Who came before is asked only of goods that are on their way: it is needed for their date.
-    due = {one.sku_id for one in fulfilment.due(conn, skus)}
-    ahead = orders.waited_for_before(conn, order, due) if due else {}
-    return tuple(
-        LineFacts(
-            line_id=line.id,
-            line_no=line.line_no,
-            sku_id=line.sku_id,
-            sku=skus[line.sku_id].code,
-            quantity=int(qty * UNIT),
-            weight_g=skus[line.sku_id].weight_g,
-            hazmat=bool(skus[line.sku_id].hazmat),
-            ahead=int(ahead.get(line.sku_id, 0) * UNIT),
-            tags=tags.get(line.sku_id, ()),
+    ahead = _ahead(conn, order, skus)
+    found = []
+    for line, qty in needed:
+        sku = skus[line.sku_id]
+        parts = tuple(
+            _goods(skus[sku_id], int(each * UNIT), ahead)
+            for sku_id, each in sorted(inside.get(line.sku_id, {}).items())
         )
-        for line, qty in needed
-    )
+        known = {
+            tag for one in (line.sku_id, *(p.sku_id for p in parts)) for tag in tags.get(one, ())
+        }
+        found.append(
+            LineFacts(
+                line_id=line.id,
+                line_no=line.line_no,
+                sku_id=line.sku_id,
+                sku=sku.code,
+                quantity=_plannable(qty, in_bundles=bool(parts)),
+                weight_g=_weight_g(sku, parts, skus),
+                hazmat=bool(sku.hazmat) or any(part.hazmat for part in parts),
+                ahead=0 if parts else ahead.get(line.sku_id, 0),
+                tags=tuple(sorted(known)) if parts else tags.get(line.sku_id, ()),
+                parts=parts,
+            )
+        )
+    return tuple(line for line in found if line.quantity)
+
+
+def _goods(sku: Row[Any], each: int, ahead: Mapping[int, int]) -> PartFacts:
+    return PartFacts(sku.id, sku.code, each, bool(sku.hazmat), ahead.get(sku.id, 0))
+
+
+def _plannable(qty: Decimal, *, in_bundles: bool) -> int:
+    """Millionths; of bundles only whole ones can be packed."""
+    millionths = int(qty * UNIT)
+    return millionths - millionths % UNIT if in_bundles else millionths
+
+
+def _weight_g(sku: Row[Any], parts: Iterable[PartFacts], skus: Mapping[int, Row[Any]]) -> int:
+    """Grams of one; of a bundle all that is in it, rounded up."""
+    inside = sum(skus[part.sku_id].weight_g * part.each for part in parts)
+    return -(-inside // UNIT) if parts else int(sku.weight_g)
+
+
+def _ahead(conn: Connection, order: Row[Any], sku_ids: Iterable[int]) -> dict[int, int]:
+    """Millionths that orders placed before still wait for, also inside bundles.
+
+    Asked only of goods that are on their way: it is needed for their date.
+    """
+    due = {one.sku_id for one in fulfilment.due(conn, sku_ids)}
+    if not due:
+        return {}
+    waited = orders.waited_for_before(conn, order, due | set(stock.holders(conn, due)))
+    return {sku_id: int(qty * UNIT) for sku_id, qty in stock.explode(conn, waited.items()).items()}
 
 
 def _needed(lines: Iterable[Row[Any]]) -> list[tuple[Row[Any], Decimal]]:

@@ -65,7 +65,7 @@ def queue(conn: Connection, hub: Hub, waiting: Sequence[int]) -> list[Turn]:
     """Whose turn it is, in order: of the waiting orders those of which a look may end otherwise
     than the last one did. Whoever is left out could not use what there is."""
     lines = orders.lines(conn, waiting)
-    needs = {order_id: survey.needs(lines[order_id]) for order_id in lines}
+    needs = survey.needs(conn, lines)
     parked = {
         order_id: sum(line.park_reason is not None for line in lines.get(order_id, ()))
         for order_id in waiting
@@ -121,12 +121,14 @@ def _shared_out(rivals: Sequence[_Waiting], scarce: set[int]) -> dict[int, Allot
 
 def _allotment(task: Task, found: Assignment, scarce: set[int]) -> Allotment:
     may_take = {
-        (site.location_id, line.sku_id): 0
+        (site.location_id, sku_id): 0
         for site in task.sites
         for line in task.lines
-        if line.sku_id in scarce
+        for sku_id, _ in line.takes
+        if sku_id in scarce
     }
     for line, location_id in zip(found.lines, found.sites, strict=True):
-        if location_id is not None and line.sku_id in scarce:
-            may_take[location_id, line.sku_id] += line.quantity
+        for sku_id, quantity in line.takes:
+            if location_id is not None and sku_id in scarce:
+                may_take[location_id, sku_id] += quantity
     return may_take

@@ -19,6 +19,7 @@ _PRECISION = {"unknown": "a guess", "country": "by country"}
 def told(decision: Decision, order: OrderFacts) -> list[str]:
     """Sentences: who ships what and why, who does not and why, and what is left over."""
     return [
+        *_bundles(order),
         *_waits(decision),
         *_chosen(decision, order),
         *_total(decision),
@@ -35,6 +36,14 @@ def told_of_old(candidates: Sequence[Mapping[str, Any]]) -> list[str]:
         + (f"not used: {one['dropped_because']}" if one["dropped_because"] else "ships")
         for one in candidates
     ]
+
+
+def _bundles(order: OrderFacts) -> Iterator[str]:
+    for line in order.lines:
+        if line.parts:
+            taken = zip(line.parts, line.takes(), strict=True)
+            parts = ", ".join(f"{counted(quantity)} {part.sku}" for part, (_, quantity) in taken)
+            yield f"{line.sku} is a bundle: {counted(line.quantity)} of it take {parts}"
 
 
 def _waits(decision: Decision) -> Iterator[str]:

@@ -163,7 +163,10 @@ class _World:
                 site,
                 stock={
                     sku: left
-                    for sku in {*site.stock, *(line.sku_id for line in order.lines)}
+                    for sku in {
+                        *site.stock,
+                        *(sku for line in order.lines for sku, _ in line.takes()),
+                    }
                     if (left := site.stock.get(sku, 0) - self._taken[site.location_id, sku]) > 0
                 },
                 allotted={},
@@ -184,8 +187,9 @@ class _World:
         day = pair.order.decided_at.date()
         for which, (sign, decision) in enumerate(((-1, pair.before), (1, pair.after))):
             for share in decision.shares:
-                self._taken[share.location_id, share.sku_id] += weight * sign * share.quantity
-                self._units[which][share.location_id, day] += weight * share.quantity
+                for sku_id, quantity in share.takes:
+                    self._taken[share.location_id, sku_id] += weight * sign * quantity
+                    self._units[which][share.location_id, day] += weight * quantity
             for location_id in {share.location_id for share in decision.shares}:
                 self._orders[which][location_id, day] += weight
 

@@ -71,6 +71,9 @@ FAULTS: dict[str, Callable[[Connection], object]] = {
     "counters_match_work": lambda conn: conn.execute(
         update(t.fulfilment_order_line).values(qty_shipped=ONE)
     ),
+    "bundles_planned_whole": lambda conn: conn.execute(
+        update(t.fulfilment_order_line).values(per_bundle=Decimal(3))
+    ),
     "level_is_sum_of_ledger": lambda conn: conn.execute(
         update(t.inventory_level).values(on_hand=t.inventory_level.c.on_hand + ONE)
     ),

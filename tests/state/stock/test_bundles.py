@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
 from state import stock
 from state import tables as t
 from state.errors import Misplaced, OutOfStock
 from state.stock import Shortage
+from state.stock.demand import broken_up
 from tests.state.stock.conftest import BERLIN, JERSEY, KIT, A, B, Shelves
 
 
@@ -91,6 +95,8 @@ def test_orders_for_a_bundle_wait_for_its_components_and_the_other_way_round(
     shelves: Shelves,
 ) -> None:
     bundle(shelves, a=2, b=1)
+    shelves.receive(20, A)
+    shelves.receive(20, B)
     want(shelves, 2, KIT, 3)
     want(shelves, 3, A, 5)
     with shelves.store.read() as conn:
@@ -111,6 +117,67 @@ def test_what_is_offered_of_a_bundle_leaves_enough_for_all_who_wait(
         there = sum(stock.availability(conn, [KIT])[KIT].values(), Decimal(0))
         waits = stock.unallocated_demand(conn, [KIT])[KIT]
     assert 2 * max(Decimal(0), there - waits) <= max(0, stands - 11)
+
+
+def test_demand_for_plentiful_components_costs_no_bundle(shelves: Shelves) -> None:
+    bundle(shelves, a=2, b=1)
+    shelves.receive(100, A)
+    shelves.receive(3, B)
+    want(shelves, 2, A, 94)
+    with shelves.store.read() as conn:
+        assert stock.unallocated_demand(conn, [KIT]) == {}
+    want(shelves, 3, A, 1)
+    with shelves.store.read() as conn:
+        assert stock.unallocated_demand(conn, [KIT]) == {KIT: 1}
+
+
+def test_two_orders_may_break_up_a_bundle_at_each_location(shelves: Shelves) -> None:
+    """Two pieces are one bundle, and taken at two locations they are two."""
+    bundle(shelves, a=2)
+    shelves.receive(2, A, BERLIN)
+    shelves.receive(2, A, JERSEY)
+    want(shelves, 2, A, 1)
+    want(shelves, 3, A, 1)
+    with shelves.store.read() as conn:
+        assert sum(stock.makeable(conn, [KIT])[KIT].values()) == 2
+        assert stock.unallocated_demand(conn, [KIT]) == {KIT: 2}
+
+
+SHELF = st.dictionaries(st.sampled_from([A, B]), st.integers(0, 5), min_size=2)
+EACH = st.dictionaries(st.sampled_from([A, B]), st.integers(1, 3), min_size=1)
+
+
+@given(st.lists(SHELF, min_size=1, max_size=3), EACH, st.integers(0, 4), st.integers(0, 4))
+def test_no_way_to_serve_the_demand_breaks_up_more_bundles(
+    there: list[dict[int, int]], parts: dict[int, int], of_a: int, of_b: int
+) -> None:
+    """Every way tried; at a single location it is exactly as many."""
+    wanted = {sku: qty for sku, qty in ((A, of_a), (B, of_b)) if sku in parts}
+    places = range(len(there))
+    ways = [
+        [way for way in product(range(6), repeat=len(there)) if sum(way) == qty]
+        for qty in wanted.values()
+    ]
+    losses = []
+    for chosen in product(*ways):
+        left = [dict(shelf) for shelf in there]
+        for sku, way in zip(wanted, chosen, strict=True):
+            for place, qty in enumerate(way):
+                left[place][sku] -= qty
+        if all(qty >= 0 for shelf in left for qty in shelf.values()):
+            losses.append(sum(made(there[p], parts) - made(left[p], parts) for p in places))
+    told = broken_up(
+        [{sku: Decimal(n) for sku, n in shelf.items()} for shelf in there],
+        {sku: Decimal(n) for sku, n in parts.items()},
+        {sku: Decimal(n) for sku, n in wanted.items()},
+    )
+    assert all(loss <= told for loss in losses)
+    if len(there) == 1 and losses:
+        assert told == max(losses)
+
+
+def made(shelf: dict[int, int], parts: dict[int, int]) -> int:
+    return min(shelf[sku] // each for sku, each in parts.items())
 
 
 def test_demand_for_a_bundle_has_its_components_promised_anew(shelves: Shelves) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from benchmarks import routing_optimum, routing_scenario
 from sync.routing import batch, exact, ilp
-from sync.routing.problem import Assignment, Line, Site, Task
+from sync.routing.claims import PLENTY, Claim, contest
+from sync.routing.problem import Assignment, Goods, Line, Site, Task
 
 UNIT = 1_000_000
 Key = tuple[int, int]
@@ -20,7 +21,7 @@ Key = tuple[int, int]
 
 @st.composite
 def batches(draw: st.DrawFn) -> tuple[list[Task], dict[Key, int]]:
-    """Up to three orders over up to three sites, of a few units of two SKUs."""
+    """Up to three orders over up to three sites, for a few units or bundles of two SKUs."""
     stock = draw(
         st.dictionaries(
             st.tuples(st.integers(1, 3), st.integers(1, 2)),
@@ -29,10 +30,12 @@ def batches(draw: st.DrawFn) -> tuple[list[Task], dict[Key, int]]:
     )
     tasks = []
     for order in range(1, draw(st.integers(1, 3)) + 1):
-        wanted = draw(
-            st.lists(st.tuples(st.integers(1, 2), st.integers(1, 2)), min_size=1, max_size=2)
+        inside = st.dictionaries(st.integers(1, 2), st.integers(1, 2), min_size=1)
+        wanted = draw(st.lists(st.tuples(inside, st.integers(1, 2)), min_size=1, max_size=2))
+        lines = tuple(
+            Line(order * 10 + n, q * UNIT, _goods(parts, q), UNIT)
+            for n, (parts, q) in enumerate(wanted)
         )
-        lines = tuple(Line(order * 10 + n, s, q * UNIT) for n, (s, q) in enumerate(wanted))
         sites = tuple(
             Site(
                 n,
@@ -48,12 +51,17 @@ def batches(draw: st.DrawFn) -> tuple[list[Task], dict[Key, int]]:
     return tasks, stock
 
 
+def _goods(parts: dict[int, int], quantity: int) -> Goods:
+    return tuple((sku, each * quantity * UNIT) for sku, each in sorted(parts.items()))
+
+
 def taken(answers: list[Assignment]) -> Counter[Key]:
     found: Counter[Key] = Counter()
     for answer in answers:
         for line, location in zip(answer.lines, answer.sites, strict=True):
             if location is not None:
-                found[location, line.sku_id] += line.quantity
+                for sku, quantity in line.takes:
+                    found[location, sku] += quantity
     return found
 
 
@@ -69,6 +77,7 @@ def test_a_batch_takes_no_more_than_there_is(
         for line in task.lines:
             parts = [part.quantity for part in answer.lines if part.line_id == line.line_id]
             assert sum(parts) == line.quantity
+            assert all(part % line.step == 0 for part in parts)
         if task.ship_complete:
             assert None not in answer.sites or set(answer.sites) == {None}
         assert len(set(answer.sites) - {None}) <= task.max_parcels
@@ -146,7 +155,7 @@ def test_a_line_is_left_out_where_another_makes_better_use_of_the_goods() -> Non
     stock = {(2, 2): 2 * UNIT, (3, 2): 3 * UNIT}
 
     def one(number: int, units: list[int], costs: tuple[int, ...]) -> Task:
-        lines = tuple(Line(number * 10 + n, 2, q * UNIT) for n, q in enumerate(units))
+        lines = tuple(Line.of(number * 10 + n, 2, q * UNIT) for n, q in enumerate(units))
         sites = tuple(Site(n, f"L{n}", 0, costs, {2: stock[n, 2]}) for n in (2, 3))
         return Task(number, lines, sites, 300, 6000, 1, False)
 
@@ -158,7 +167,7 @@ def test_who_got_nothing_may_be_served_instead() -> None:
     stock = {(1, 1): 3 * UNIT}
 
     def one(number: int, units: list[int], costs: tuple[int, ...], complete: bool = False) -> Task:
-        lines = tuple(Line(number * 10 + n, 1, q * UNIT) for n, q in enumerate(units))
+        lines = tuple(Line.of(number * 10 + n, 1, q * UNIT) for n, q in enumerate(units))
         sites = (Site(1, "L1", 0, costs, {1: 3 * UNIT}),)
         return Task(number, lines, sites, 300, 6000, 1, complete)
 
@@ -168,7 +177,7 @@ def test_who_got_nothing_may_be_served_instead() -> None:
 
 def an_order(number: int, opening: int) -> Task:
     site = Site(1, "L1", opening, (0,), {7: UNIT})
-    return Task(number, (Line(number, 7, UNIT),), (site,), 300, 6000, 1, False)
+    return Task(number, (Line.of(number, 7, UNIT),), (site,), 300, 6000, 1, False)
 
 
 def test_a_higher_priority_is_never_left_out_so_that_a_lower_one_saves() -> None:
@@ -185,9 +194,24 @@ def test_among_equals_the_order_named_first_ships() -> None:
     assert [a.sites for a in answers] == [(1,), (1,), (None,)]
 
 
+def test_a_bundle_needs_all_of_its_contested_components() -> None:
+    stock = {(1, 7): 2 * UNIT, (1, 8): 2 * UNIT}
+    site = Site(1, "L1", 100, (0,), {7: 2 * UNIT, 8: 2 * UNIT})
+    line = Line(1, UNIT, ((7, UNIT), (8, UNIT)), UNIT)
+    made = [Claim(Task(n, (line,), (site,), 300, 6000, 1, False), (line,), stock) for n in range(3)]
+    contested = contest(made, stock)
+    assert contested.skus == [0, 7, 8]
+    for left, places in (([2, 2], (0,)), ([2, 0], (None,)), ([0, 2], (None,))):
+        goods = [PLENTY, *(n * UNIT for n in left)]
+        assert made[0].choose(goods)[0].places == places
+        assert made[0].choose(goods, [0.0, 0.0, 0.0])[0].places == places
+    dear = made[0].choose(contested.stock, [0.0, 0.001, 0.004])
+    assert dear == (made[0].choose(contested.stock)[0], 100 + 5000)
+
+
 def test_what_lies_scattered_is_divided_at_the_end() -> None:
     sites = tuple(Site(n, f"L{n}", 100, (0,), {7: 2 * UNIT}) for n in (1, 2))
-    task = Task(1, (Line(1, 7, 3 * UNIT),), sites, 300, 6000, 9, False)
+    task = Task(1, (Line.of(1, 7, 3 * UNIT),), sites, 300, 6000, 9, False)
     answer = batch.solve([task], {(1, 7): 2 * UNIT, (2, 7): 2 * UNIT})[0]
     assert [part.quantity for part in answer.lines] == [2 * UNIT, UNIT]
     assert set(answer.sites) == {1, 2}
