@@ -10,6 +10,9 @@ DEV    := $(VENV)/.dev-is-installed
 # intake is measured. Each has an environment of its own.
 TAP    := .venv-tap/.is-installed
 PEERS  := .venv-peers/.is-installed
+# Tests run side by side, file by file; each worker has databases of its own. One: make test WORKERS=0
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 PACKAGES := connectors mappings state sync jobs sandbox
 
 .PHONY: demo test lint unit soak bench lock clean help
@@ -59,10 +62,10 @@ lint: $(DEV)
 	$(BIN)/lint-imports
 
 unit: $(DEV) $(TAP)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 soak: $(DEV) $(TAP)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 bench: $(DEV) $(PEERS)
 	$(BIN)/python -m benchmarks.ingest --peers $(dir $(PEERS))bin/python

@@ -69,29 +69,34 @@ def prepare(store: Store, units: int, skus: int = SKUS) -> None:
         conn.execute(
             insert(t.sku), [{"id": n, "code": f"S{n}", "active": True} for n in range(1, skus + 1)]
         )
-        conn.execute(
-            insert(t.inbox).values(
-                id=1, connection_id=1, sha256=b"", body=b"", received_at=NOW, state="mapped"
-            )
-        )
-        conn.execute(
-            insert(t.sales_order).values(
-                id=1, connection_id=1, channel_order_id="1", channel_status="ready",
-                intake_state="accepted", placed_at=NOW, business_date=NOW.date(),
-                channel_updated_at=NOW, recorded_at=NOW, prices_include_tax=False, raw_id=1,
-            )
-        )  # fmt: skip
-        conn.execute(
-            insert(t.order_line).values(
-                id=1, order_id=1, line_no=1, channel_line_id="1", requires_shipping=True,
-                qty_ordered=Decimal(1),
-            )
-        )  # fmt: skip
+        want_goods(conn)
         for sku_id in range(1, skus + 1):
             stock.set_count(
                 conn, sku_id=sku_id, location_id=1, authority="hub", on_hand=Decimal(units),
                 reason="opening", key=f"opening:{sku_id}", now=NOW,
             )  # fmt: skip
+
+
+def want_goods(conn: Connection) -> None:
+    """Order line 1 of connection 1, which wants more than there ever is."""
+    conn.execute(
+        insert(t.inbox).values(
+            id=1, connection_id=1, sha256=b"", body=b"", received_at=NOW, state="mapped"
+        )
+    )
+    conn.execute(
+        insert(t.sales_order).values(
+            id=1, connection_id=1, channel_order_id="1", channel_status="ready",
+            intake_state="accepted", placed_at=NOW, business_date=NOW.date(),
+            channel_updated_at=NOW, recorded_at=NOW, prices_include_tax=False, raw_id=1,
+        )
+    )  # fmt: skip
+    conn.execute(
+        insert(t.order_line).values(
+            id=1, order_id=1, line_no=1, channel_line_id="1", requires_shipping=True,
+            qty_ordered=Decimal(1000),
+        )
+    )  # fmt: skip
 
 
 def orders(reservations: int, skus: int = SKUS) -> list[Want]:

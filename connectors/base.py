@@ -233,7 +233,7 @@ class PollsSubmissions(Protocol):
         """Read the result of an accepted batch; null while the vendor still works on it.
 
         ``keys``: the items that were accepted with ``handle``, as the push knew them; each of them
-        has an outcome.
+        has an outcome. Raises ``Rejected`` when there is no such batch, or no result of it.
         """
         ...
 

@@ -94,6 +94,16 @@ def noted(conn: Connection, connection_id: int) -> dict[str, dict[str, str]]:
     return {row.digest: row.scope for row in conn.execute(query)}
 
 
+def noted_connections(conn: Connection) -> set[int]:
+    return set(conn.scalars(select(t.promise_ground.c.connection_id).distinct()))
+
+
+def forget(conn: Connection, connection_ids: Iterable[int]) -> None:
+    """Have whatever these connections are promised computed anew when they are back."""
+    table = t.promise_ground
+    conn.execute(delete(table).where(among(table.c.connection_id, connection_ids)))
+
+
 def note(
     conn: Connection, connection_id: int, gone: Iterable[str], new: Mapping[str, Mapping[str, str]]
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
@@ -91,14 +90,22 @@ def approve(conn: Connection, number: int, actor: str, now: datetime) -> bool:
     return conn.execute(update(_hold).where(where).values(values)).rowcount > 0
 
 
-def on_hand_at(
-    conn: Connection, location_ids: Iterable[int]
-) -> dict[tuple[int, int, str], Decimal]:
-    """Counted goods by (location, SKU, SKU code)."""
+def on_hand_of(
+    conn: Connection, sku_ids: Iterable[int], location_ids: Iterable[int]
+) -> list[Row[Any]]:
+    """What was counted of some SKUs at some locations: location_id, sku_id, code, on_hand."""
     level = t.inventory_level
     query = (
         select(level.c.location_id, level.c.sku_id, t.sku.c.code, level.c.on_hand)
         .join(t.sku, t.sku.c.id == level.c.sku_id)
-        .where(among(level.c.location_id, location_ids))
+        .where(among(level.c.sku_id, sku_ids), among(level.c.location_id, location_ids))
+        .order_by(level.c.location_id, level.c.sku_id)
     )
-    return {(row[0], row[1], row[2]): Decimal(row[3]) for row in conn.execute(query)}
+    return list(conn.execute(query))
+
+
+def in_stock(conn: Connection, location_id: int) -> int:
+    """How many SKUs a location has on hand."""
+    level = t.inventory_level
+    there = (level.c.location_id == location_id) & (level.c.on_hand > 0)
+    return conn.scalar(select(func.count()).select_from(level).where(there)) or 0

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, not_, or_, select, update
 
 from state import tables as t
 from state.batches import among, insert_rows
 from state.ids import insert_one
 
-OPEN = ("planned", "sending", "accepted", "unknown")
+UNDER_WAY = ("sending", "accepted", "unknown")
+OPEN = ("planned", *UNDER_WAY)
 
 intent = t.intent
 
@@ -96,20 +97,28 @@ def latest_of(conn: Connection, kind: str, subject_id: int) -> Row[Any] | None:
 
 
 def due(
-    conn: Connection, connection_id: int, kind: str, now: datetime, limit: int
+    conn: Connection,
+    connection_id: int,
+    kind: str,
+    now: datetime,
+    limit: int,
+    *,
+    newest: bool = False,
 ) -> list[Row[Any]]:
-    """The next intents to send: one per subject, the oldest, and none behind an unsettled one."""
-    earlier = intent.alias("earlier")
-    blocked = (
-        select(earlier.c.id)
-        .where(
-            earlier.c.kind == intent.c.kind,
-            earlier.c.subject_id == intent.c.subject_id,
-            earlier.c.id < intent.c.id,
-            earlier.c.state.in_(OPEN),
-        )
-        .exists()
+    """The next intents to send: one per subject, the oldest, and none behind an unsettled one.
+
+    ``newest``: of such intents only a subject's last one may be sent, and none while another is
+    under way. So what came back unsent never goes out before, or after, what replaces it.
+    """
+    other = intent.alias("other")
+    same = select(other.c.id).where(
+        other.c.kind == intent.c.kind, other.c.subject_id == intent.c.subject_id
     )
+    if newest:
+        replaced = same.where(other.c.id > intent.c.id).exists()
+        blocked = or_(replaced, same.where(other.c.state.in_(UNDER_WAY)).exists())
+    else:
+        blocked = same.where(other.c.id < intent.c.id, other.c.state.in_(OPEN)).exists()
     query = (
         select(intent)
         .where(
@@ -117,7 +126,7 @@ def due(
             intent.c.kind == kind,
             intent.c.state == "planned",
             intent.c.not_before <= now,
-            ~blocked,
+            not_(blocked),
         )
         .order_by(intent.c.id)
         .limit(limit)
@@ -125,14 +134,37 @@ def due(
     return list(conn.execute(query))
 
 
-def claim(conn: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Row[Any]]:
-    """Mark planned intents as about to be sent; those superseded since they were read stay out."""
+def claim(
+    conn: Connection, rows: Sequence[Row[Any]], now: datetime, *, newest: bool = False
+) -> list[Row[Any]]:
+    """Mark planned intents as about to be sent; those superseded since they were read stay out.
+
+    ``newest``: as in ``due``; what they replace is dropped.
+    """
     ids = [row.id for row in rows]
     values = {"state": "sending", "sent_at": now, "attempts": intent.c.attempts + 1}
     where = intent.c.id.in_(ids) & (intent.c.state == "planned")
     conn.execute(update(intent).where(where).values(values))
-    claimed = intent.c.id.in_(ids) & (intent.c.state == "sending")
-    return list(conn.execute(select(intent).where(claimed).order_by(intent.c.id)))
+    query = select(intent).where(intent.c.id.in_(ids) & (intent.c.state == "sending"))
+    claimed = list(conn.execute(query.order_by(intent.c.id)))
+    if newest and claimed:
+        supersede_all(conn, claimed[0].kind, [row.subject_id for row in claimed], now)
+    return claimed
+
+
+def put_back(conn: Connection, rows: Iterable[Row[Any]]) -> None:
+    """Undo the claim of those that are still ``sending``: they were certainly never sent."""
+    where = among(intent.c.id, [row.id for row in rows]) & (intent.c.state == "sending")
+    values = {"state": "planned", "attempts": intent.c.attempts - 1}
+    conn.execute(update(intent).where(where).values(values))
+
+
+def postpone(
+    conn: Connection, rows: Iterable[Row[Any]], message: str, not_before: datetime
+) -> None:
+    """Ask later about intents that wait for an answer; what they are does not change."""
+    where = among(intent.c.id, [row.id for row in rows])
+    conn.execute(update(intent).where(where).values(message=message, not_before=not_before))
 
 
 def move(conn: Connection, intent_id: int, state: str, **values: Any) -> None:

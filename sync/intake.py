@@ -60,6 +60,8 @@ def pull_orders(hub: Hub, run: Run) -> None:
             run.save_cursor(conn, page.cursor)
             for key in sorted(quoting.asked_first(hub, intake.wake)):
                 run.request(conn, key)
+        if not run.dry_run:
+            watch.taken()
         run.count("read", len(page.records))
         run.count("unchanged", len(page.records) - len(arrivals))
         for name, n in intake.counts.items():

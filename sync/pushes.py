@@ -21,7 +21,10 @@ Settle = Callable[[Connection, Hub, Row[Any], base.Outcome], set[str]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``method`` names the capability's entry in ``Info.pushes``; ``find`` looks our key up."""
+    """``method`` names the capability's entry in ``Info.pushes``; ``find`` looks our key up.
+
+    ``newest``: only a subject's last intent counts, it replaces those that were not sent.
+    """
 
     name: str
     capability: type
@@ -29,6 +32,7 @@ class Kind:
     send: Send
     settle: Settle
     find: Find | None = None
+    newest: bool = False
 
 
 KINDS = (
@@ -56,7 +60,7 @@ KINDS = (
         handover.find_label,
     ),
     Kind("tracking", base.PushesTracking, "push_tracking", notices.send, notices.settle),
-    Kind("stock", base.PushesStock, "push_stock", writing.send, writing.settle),
+    Kind("stock", base.PushesStock, "push_stock", writing.send, writing.settle, newest=True),
 )
 """In the order in which a drain sends them: what ships first, then what sells."""
 

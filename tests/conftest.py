@@ -8,21 +8,38 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
+from hypothesis import settings
+from sqlalchemy import URL, create_engine, event, make_url, text
 
 from jobs.clock import ManualClock
 from state.store import Store
 from state.tables import metadata
+from tests.postgres import Database
 
 REPOSITORY = Path(__file__).parent.parent
-_NUMBERS = count(1)
+
+# Tests run side by side: how long an example takes says more of the machine than of the code.
+settings.register_profile("crossdock", deadline=None)
+settings.load_profile("crossdock")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where Python is told to keep no bytecode, every process that a test starts would compile
+    all it imports anew: they share a folder of their own instead."""
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
 
 
 @pytest.fixture
@@ -70,20 +87,18 @@ def postgres_server() -> Iterator[URL]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: URL) -> Iterator[URL]:
-    """A PostgreSQL database with every table, copied for each test."""
+def postgres_database(postgres_server: URL) -> Iterator[Database]:
+    """A PostgreSQL database with every table and no row, emptied after each test."""
     admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
     with admin.connect() as conn:
         # A throw-away server may lose its data in a power cut.
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             conn.execute(text(f"ALTER SYSTEM SET {setting} = off"))
         conn.execute(text("SELECT pg_reload_conf()"))
-        conn.execute(text("CREATE DATABASE crossdock_template"))
-    engine = create_engine(postgres_server.set(database="crossdock_template"))
-    metadata.create_all(engine)
-    engine.dispose()
-    yield postgres_server
     admin.dispose()
+    database = Database(postgres_server, "crossdock")
+    yield database
+    database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -94,21 +109,20 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    server: URL = request.getfixturevalue("postgres_template")
-    name = f"crossdock_{next(_NUMBERS)}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    try:
-        with admin.connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {name} TEMPLATE crossdock_template"))
-        yield server.set(database=name).render_as_string(hide_password=False)
-        with admin.connect() as conn:
-            conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    finally:
-        admin.dispose()
+    database: Database = request.getfixturevalue("postgres_database")
+    yield database.url.render_as_string(hide_password=False)
+    database.empty()
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     opened = Store(store_url)
+    if opened.is_sqlite:
+        event.listen(opened.engine, "connect", _no_waiting_for_the_disk)
     yield opened
     opened.close()
+
+
+def _no_waiting_for_the_disk(dbapi: Any, _record: Any) -> None:
+    # No test cuts the power; each commit would wait several milliseconds for it.
+    dbapi.execute("PRAGMA synchronous = OFF").close()

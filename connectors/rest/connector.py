@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate
 from connectors.described import Wanted, lacking, require_definitions
-from connectors.errors import ConfigProblem
+from connectors.errors import Rejected
 from connectors.http import Door
 from connectors.rest.auth import auth_of
 from connectors.rest.cancel import Canceller
@@ -134,7 +134,7 @@ class Rest:
         """What became of what was taken for later, as the push's ``queued`` describes it."""
         known = Handle.read(handle)
         if known.push not in self._sinks:
-            raise ConfigProblem(f"pushes.{known.push} is not described any more: {handle} is lost")
+            raise Rejected(f"pushes.{known.push} is not described any more: {handle} is lost")
         return self._sinks[known.push].result(known, keys)
 
     def find_fulfilment_order(self, reference: str) -> str | None:

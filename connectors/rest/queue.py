@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from connectors.base import Clock, Outcome, Status
-from connectors.errors import ConfigProblem
+from connectors.errors import Rejected, Retryable
 from connectors.http import ApiClient, Reply, segment
 from connectors.payload_paths import id_text, reader
 from connectors.rest.judge import Judge, Results, Verdicts
@@ -33,10 +33,10 @@ class Handle(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Handle:
-        """Raises ``ConfigProblem`` for one that is none of ours."""
+        """Raises ``Rejected`` for one that is none of ours."""
         parts = text.split(" ", 2)
         if len(parts) != 3:
-            raise ConfigProblem(f"{text!r} is no handle of this connection: was it another one?")
+            raise Rejected(f"{text!r} is no handle of this connection: was it another one?")
         return cls(parts[0], unquote(parts[1]), parts[2])
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Queue:
         self._failed = reader(queued.failed) if queued.failed else None
         self._results = Results(queued)
         self._verdicts = Verdicts(queued)
-        self._last: tuple[str, datetime, Reply] | None = None
+        self._last: tuple[str, datetime, Reply | Rejected | Retryable] | None = None
 
     def accepted(
         self, reply: Reply, sent: Mapping[str, Mapping[str, Any]], judge: Judge
@@ -93,9 +93,17 @@ class Queue:
 
     def _status(self, submission: str) -> Reply:
         now = self._clock.now()
-        if self._last and self._last[0] == submission and now - self._last[1] < _READ_AGAIN:
-            return self._last[2]
+        if self._last is None or self._last[0] != submission or now - self._last[1] >= _READ_AGAIN:
+            self._last = (submission, now, self._asked(submission))
+        answer = self._last[2]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _asked(self, submission: str) -> Reply | Rejected | Retryable:
+        """The reply, or the trouble that is every item's of the submission."""
         path = filled(self._queued.path, {"handle": segment(submission)})
-        reply = self._api.get(str(path), op=f"poll_{self._name}")
-        self._last = (submission, now, reply)
-        return reply
+        try:
+            return self._api.get(str(path), op=f"poll_{self._name}")
+        except (Rejected, Retryable) as trouble:
+            return trouble

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.base import Clock, Outcome
-from connectors.errors import Ambiguous, ConfigProblem, Rejected
+from connectors.errors import Ambiguous, Rejected
 from connectors.http import ApiClient, segment
 from connectors.outcomes import in_chunks, settle
 from connectors.payload_paths import id_text, reader
@@ -55,7 +55,7 @@ class Sink:
     def result(self, handle: Handle, keys: Sequence[str]) -> list[Outcome] | None:
         """What became of an item that was accepted; null while the vendor works on it."""
         if self._queue is None:
-            raise ConfigProblem(f"pushes.{self._name} has no `queued` any more: {handle} is lost")
+            raise Rejected(f"pushes.{self._name} has no `queued` any more: {handle} is lost")
         return self._queue.result(handle, keys)
 
     def _path(self, record: c.Record) -> str:

@@ -23,7 +23,7 @@ class CancellationWatch:
         limits = hub.policy.guard
 
         def measure(changes: Sequence[Change]) -> Excess | None:
-            return too_many_cancelled(changes, limits)
+            return too_many_cancelled(changes, limits, self._watch.committed)
 
         self._watch = Watch(conn, run, measure, pending=True)
 
@@ -42,6 +42,10 @@ class CancellationWatch:
             if row.intake_state in ("accepted", "parked")
         ]
         self._watch.look(changes, alive)
+
+    def taken(self) -> None:
+        """The page looked at last is committed."""
+        self._watch.commit()
 
     @property
     def settles(self) -> bool:

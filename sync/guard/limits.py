@@ -98,8 +98,17 @@ def _moved(scope: str, changes: Sequence[Change], limits: Limits) -> Excess | No
     return Excess(f"{scope}: {moved} units would move", measured)
 
 
-def too_many_cancelled(changes: Sequence[Change], limits: Limits) -> Excess | None:
-    if len(changes) <= limits.cancelled_orders:
+def too_many_cancelled(
+    changes: Sequence[Change], limits: Limits, committed: int = 0
+) -> Excess | None:
+    """Judge orders about to be cancelled, and those ``committed`` already with which they count."""
+    total = committed + len(changes)
+    if total <= limits.cancelled_orders:
         return None
-    measured = {"cancelled": len(changes), "cancelled_orders": limits.cancelled_orders}
-    return Excess(f"{len(changes)} orders would be cancelled", measured)
+    measured = {
+        "cancelled": total,
+        "committed": committed,
+        "cancelled_orders": limits.cancelled_orders,
+    }
+    already = f", {committed} of them are already" if committed else ""
+    return Excess(f"{total} orders would be cancelled{already}", measured)

@@ -32,9 +32,9 @@ class Held(Exception):
 class Watch:
     """What one run has changed so far, held against what it may.
 
-    ``pending``: changes that a held run of this stream left undone count from the start. That is
-    for streams that come to the same changes piece by piece: each piece alone would be small
-    enough.
+    ``pending``: changes that a held run of this stream left undone, or had ``committed`` before it
+    was held, count from the start. That is for streams that come to the same changes piece by
+    piece: each piece alone would be small enough.
     """
 
     def __init__(
@@ -46,11 +46,16 @@ class Watch:
         kept = _kept(conn, self._open)
         approved = self._open is not None and self._open.state == "approved"
         self._approved = kept if approved else {}
-        self._pending = dict(kept) if pending and not approved else {}
+        going_on = self._open if pending and not approved else None
+        self._pending = dict(kept) if going_on is not None else {}
         self._seen: dict[str, Change] = {}
+        self.committed: int = going_on.measured.get("committed", 0) if going_on is not None else 0
+        """How many changes are committed that no approval covers; a measure that weighs it says so
+        in what it measured."""
 
     @property
     def changes(self) -> Sequence[Change]:
+        """What is still to come."""
         return list((self._pending | self._seen).values())
 
     def look(self, changes: Iterable[Change], unchanged: Iterable[str] = ()) -> None:
@@ -68,6 +73,14 @@ class Watch:
         excess = self.measure(fresh)
         if excess is not None:
             raise Held(self, excess)
+
+    def commit(self) -> None:
+        """What was looked at so far is written: nobody can hold or approve it any more."""
+        fresh = [c for c in self._seen.values() if not _covered(c, self._approved)]
+        self.committed += len(fresh)
+        for subject in self._seen:
+            self._pending.pop(subject, None)
+        self._seen.clear()
 
     def passed(self, conn: Connection, now: datetime) -> None:
         """The run came to its end: what was held or approved before is settled."""
@@ -89,7 +102,8 @@ class Watch:
         if known is not None:
             kept = _kept(conn, known)
             worse = [change for change in self.changes if not _covered(change, kept)]
-            if known.state == "held" and self.measure(worse) is None:
+            as_far = known.measured.get("committed", 0) == self.committed
+            if known.state == "held" and as_far and self.measure(worse) is None:
                 return int(known.id)
             holds.settle(conn, known.id, "replaced", now)
         rows = [asdict(change) for change in self.changes]
@@ -124,12 +138,17 @@ def holding(hub: Hub, run: Run) -> Iterator[None]:
     """Around a run's transactions: when one of them is held, keep its difference and end the run.
 
     The run fails, so that nobody takes it for done: it is tried again, and held again, until the
-    difference is gone or approved.
+    difference is gone or approved. A dry run keeps nothing, so there is nothing to approve.
     """
     try:
         yield
     except Held as held:
         run.count("held")
+        if run.dry_run:
+            raise Retryable(
+                f"the guard would hold it: {held.excess.reason}; without --dry-run the difference "
+                f"is kept for `crossdock guard list`, and nothing of it is written either"
+            ) from None
         with run.commit() as conn:
             number = held.watch.record(conn, held.excess, hub.clock.now())
         raise Retryable(

@@ -4,6 +4,7 @@ What decided the promises of each connection is kept: the rules in force there, 
 that serve it. Where that is not what holds now, just the listings that the difference can touch
 are marked. A rule that begins or ends by its dates looks the same as one that ops wrote or erased.
 Where a rule weighs the in-flight risk, time is such a ground too: a rate of sale falls by itself.
+What moves while a connection is out of the settings marks nothing of it: its grounds are forgotten.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ def renew(hub: Hub, run: Run) -> None:
     with hub.store.read() as conn:
         found = {link.id: _grounds(conn, hub, link) for link in links.values()}
         stale = [key for key, now in found.items() if grounds.noted(conn, key) != now]
-    if not stale:
+        away = grounds.noted_connections(conn) - found.keys()
+    if not stale and not away:
         return
     with run.commit() as conn:
+        grounds.forget(conn, away)
         for key in stale:
             run.count("rules_changed", _mark(conn, key, found[key]))
 

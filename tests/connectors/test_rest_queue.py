@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connectors.base import CancelsFulfilmentOrders, PollsSubmissions, PushesStock
-from connectors.errors import ConfigProblem, Unreachable
+from connectors.errors import Rejected, Unreachable
 from connectors.rest import Rest
 from connectors.rest.queue import Handle
 from connectors.rest.settings import RestConfig
@@ -45,12 +45,15 @@ class Feeds(httpx.BaseTransport):
         self.taken: list[Any] = []
         self.asked: list[str] = []
         self.status: dict[str, Any] = {"state": "working"}
+        self.gone = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
             self.taken.append(json.loads(request.content))
             return answer(TAKEN)
         self.asked.append(request.url.raw_path.decode())
+        if self.gone:
+            return httpx.Response(404, json={"message": "no such feed"})
         return answer(self.status)
 
 
@@ -152,10 +155,28 @@ def test_a_reply_without_a_submission_is_not_believed(build: Build, scripted: An
         shop.push_stock({"k": update(1, 1, 1)})
 
 
+def test_a_submission_that_cannot_be_read_costs_one_call_for_all_its_items(
+    build: Build, clock: ManualClock
+) -> None:
+    """So a bad one with thousands of items leaves time for the others."""
+    vendor = Feeds()
+    shop = build(vendor, described())
+    handles = pushed(shop, 1, 2, 3)
+    vendor.gone = True
+    for handle in handles.values():
+        with pytest.raises(Rejected, match="404"):
+            shop.poll_submission(handle, ["k"])
+    assert len(vendor.asked) == 1
+    vendor.gone = False
+    vendor.status = {"state": "done", "items": [{"sku": 1}]}
+    clock.advance(60)
+    assert [o.status for o in shop.poll_submission(handles["1"], ["k"]) or []] == ["applied"]
+
+
 def test_a_handle_of_another_description_is_told(build: Build, scripted: Any) -> None:
     shop = build(scripted(answer({})), described())
     for handle in ("12345", "tracking 7 1"):
-        with pytest.raises(ConfigProblem, match=r"no handle|not described any more"):
+        with pytest.raises(Rejected, match=r"no handle|not described any more"):
             shop.poll_submission(handle, ["k"])
     given = described()
     del given["pushes"]["stock"]["queued"]

@@ -130,6 +130,11 @@ def test_a_held_run_is_shown_and_goes_on_when_it_is_approved(
 ) -> None:
     crossdock.json("once", "promise")
     count(crossdock, tmp_path, 0)
+    [rehearsed] = crossdock.json("once", "promise", "--dry-run", code=1)
+    assert rehearsed["result"] == "held"
+    assert "12 of 12 listings on offer would go to zero" in rehearsed["error"]
+    assert "guard show" not in rehearsed["error"], "a number that nobody can approve"
+    assert crossdock.json("guard", "list", "--all") == []
     [ended] = crossdock.json("once", "promise", code=1)
     assert (ended["result"], ended["counts"]) == ("held", {"held": 1})
     assert "shop: 12 of 12 listings on offer would go to zero" in ended["error"]

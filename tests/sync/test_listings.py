@@ -6,24 +6,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from state import streams
 from state import tables as t
 from sync import drain, listings
 from sync.promise import publishing
 from tests.sync.conftest import Bench
-
-
-def product(number: int, sku: str, quantity: int) -> dict[str, Any]:
-    """A simple WooCommerce product that keeps stock."""
-    return {
-        "id": number,
-        "name": f"Thing {sku}",
-        "type": "simple",
-        "status": "publish",
-        "sku": sku,
-        "manage_stock": True,
-        "stock_quantity": quantity,
-    }
+from tests.sync.promise.setting import orders_were_read, product
 
 
 def pull(bench: Bench, *products: dict[str, Any]) -> Any:
@@ -60,15 +47,6 @@ def test_a_channel_that_offers_more_than_promised_is_told_again(bench: Bench) ->
     bench.shop.stock.clear()
     bench.run(drain.push, "shop")
     assert bench.shop.stock == {"11": 5}
-
-
-def orders_were_read(bench: Bench) -> None:
-    """The channel's orders have been pulled to the end just now."""
-    now = bench.clock.now()
-    with bench.store.write() as conn:
-        link = bench.hub.links["shop"]
-        streams.ensure(conn, "pull-orders:shop", "pull-orders", link.id, 300, now)
-        conn.execute(t.stream.update().values(last_success_at=now))
 
 
 def test_a_channel_that_offers_less_may_have_sold_and_is_left_alone(bench: Bench) -> None:

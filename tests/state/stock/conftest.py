@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row, insert, select
 
+from benchmarks.reservations import want_goods
 from state import stock
 from state import tables as t
 from state.stock import Cause
@@ -45,28 +46,6 @@ def furnish(store: Store) -> None:
                 )
             )
         want_goods(conn)
-
-
-def want_goods(conn: Connection) -> None:
-    """Order line 1 of connection 1, which wants more than there ever is."""
-    conn.execute(
-        insert(t.inbox).values(
-            id=1, connection_id=1, sha256=b"", body=b"", received_at=NOW, state="mapped"
-        )
-    )
-    conn.execute(
-        insert(t.sales_order).values(
-            id=1, connection_id=1, channel_order_id="1", channel_status="ready",
-            intake_state="accepted", placed_at=NOW, business_date=NOW.date(),
-            channel_updated_at=NOW, recorded_at=NOW, prices_include_tax=False, raw_id=1,
-        )
-    )  # fmt: skip
-    conn.execute(
-        insert(t.order_line).values(
-            id=1, order_id=1, line_no=1, channel_line_id="1", requires_shipping=True,
-            qty_ordered=Decimal(1000),
-        )
-    )  # fmt: skip
 
 
 @dataclass

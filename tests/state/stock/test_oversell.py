@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from benchmarks.reservations import want_goods
 from state import stock
 from state import tables as t
 from state.errors import KeyReused, OutOfStock
 from state.store import Store
-from tests.state.stock.conftest import Shelves, want_goods
+from tests.state.stock.conftest import Shelves
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 

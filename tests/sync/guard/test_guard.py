@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, event, func, insert, select
 
 from connectors.base import Page, RawRecord
 from connectors.errors import Retryable
@@ -316,6 +316,33 @@ def test_counts_are_looked_at_whole_and_taken_in_transactions_of_a_few(
     assert on_hand(shelves) == 4 * MANY
 
 
+def test_counts_are_measured_by_what_they_move_and_not_by_what_there_is(
+    shelves: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 30 SKUs two move; a first count moves nothing, however much it is."""
+    set_limits(shelves, moved_units=5)
+    feed = Counting(shelves, monkeypatch)
+    feed.counts = {f"S{n}": 4 for n in range(MANY)}
+    assert ran(shelves, "pull-stock", "bob").counts["changed"] == MANY
+    shelves.clock.advance(60)
+    feed.counts = {"S1": 1, "S2": 7, "A": 900}
+    rows: list[int] = []
+
+    def seen(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().startswith("SELECT"):
+            rows.append(cursor.rowcount if not shelves.store.is_sqlite else 0)
+
+    event.listen(shelves.store.engine, "after_cursor_execute", seen)
+    held(shelves, "pull-stock", "bob")
+    event.remove(shelves.store.engine, "after_cursor_execute", seen)
+    assert max(rows) < MANY, "no look at every level"
+    [hold] = all_holds(shelves)
+    assert hold.reason == "jersey: 6 units would move"
+    with shelves.store.read() as conn:
+        told = {(row.label, row.before, row.after) for row in holds.changes(conn, hold.id)}
+    assert told == {("S1 at jersey", 4, 1), ("S2 at jersey", 4, 7)}
+
+
 def order_pages(*, cancelled: Sequence[int]) -> list[list[dict[str, Any]]]:
     """Nine orders, three to a page; those cancelled have changed since."""
     changed = {"status": "cancelled", "date_modified_gmt": "2026-11-02T07:30:00"}
@@ -353,7 +380,15 @@ def test_mass_cancellations_do_not_trickle_through_page_by_page(ordered: Bench) 
         with pytest.raises(Retryable, match="6 orders would be cancelled"):
             intake.pull_orders(ordered.hub, run)
         assert cancelled(ordered) == 3
-    assert [hold.changes for hold in all_holds(ordered)] == [6]
+        assert [hold.id for hold in all_holds(ordered)] == [1]
+    [hold] = all_holds(ordered)
+    assert hold.reason == "6 orders would be cancelled, 3 of them are already"
+    with ordered.store.read() as conn:
+        to_come = {row.subject for row in holds.changes(conn, hold.id)}
+    assert to_come == {"order:4", "order:5", "order:6"}, "what nobody can stop is no question"
+    assert approve(ordered, hold.id)
+    intake.pull_orders(ordered.hub, run)
+    assert cancelled(ordered) == 9, "the last page alone is small enough"
 
 
 def test_an_approval_lets_the_pages_pass_that_were_shown_and_no_more(ordered: Bench) -> None:

@@ -14,7 +14,18 @@ from connectors.base import Outcome
 from state import fulfilment, grounds, intents, orders, stock
 from state import tables as t
 from state.stock import counting, ledger, reservations
-from sync import amendment, drain, intake, judgement, notices, order_rows, planning, shipping
+from sync import (
+    amendment,
+    asking,
+    drain,
+    intake,
+    judgement,
+    notices,
+    order_rows,
+    planning,
+    settling,
+    shipping,
+)
 from sync.promise import publishing
 from sync.routing import survey, trace
 from tests.sync.machine import stories
@@ -38,8 +49,7 @@ _cancelled_quantity = judgement.cancelled_quantity
 _keep = trace.keep
 _refund = order_rows._refund
 _set_line = orders.set_line
-_settle = drain._settle
-_unknown = drain._unknown
+_settle = settling.settle
 _write_rows = ledger.write_rows
 
 
@@ -190,23 +200,23 @@ MUTANTS: Mapping[str, Mutant] = {
     "an unknown push is done": Mutant(
         stories.hand_over_lost,
         "both_sides_agree",
-        [(drain, "_unknown", _done_for_all_we_know)],
+        [(one, "unknown", _done_for_all_we_know) for one in (drain, asking)],
     ),
     "an unknown label is bought again": Mutant(
         stories.labelled,
         "a_key_has_one_effect",
-        [(drain, "_unknown", _sent_again_unseen)],
+        [(one, "unknown", _sent_again_unseen) for one in (drain, asking)],
         alone=True,
     ),
     "an unknown hand-over was refused": Mutant(
         stories.refused_late,
         "nobody_is_asked_twice",
-        [(drain, "_settle", _unheard_is_no)],
+        [(one, "settle", _unheard_is_no) for one in (drain, asking)],
     ),
     "nobody looks up what is unknown": Mutant(
         stories.labelled,
         "nothing_is_under_way",
-        [(drain, "_resolve", _nothing)],
+        [(asking, "resolve", _nothing)],
     ),
     "a dead process is forgotten": Mutant(
         stories.died_while_buying,

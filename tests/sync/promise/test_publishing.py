@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -241,3 +242,20 @@ def test_a_refused_listing_that_lost_its_sku_does_not_stop_the_retry(bench: Benc
     bench.run(listings.pull_listings, "shop")
     with bench.store.write() as conn:
         assert promises.retry_refused(conn, bench.hub.links["shop"].id, bench.clock.now()) == 0
+
+
+def test_a_connection_that_was_out_of_the_settings_is_promised_anew_when_it_is_back(
+    bench: Bench,
+) -> None:
+    """What moved meanwhile marked its listings for a run that did not know the connection."""
+    bench.put("A", "berlin", 10)
+    listed(bench, A=0)
+    assert written(bench) == {"11": 10}
+    whole = bench.hub
+    bench.hub = replace(whole, links={n: k for n, k in whole.links.items() if n != "shop"})
+    bench.clock.advance(60)
+    bench.put("A", "berlin", 2)
+    promise(bench)
+    bench.hub = whole
+    assert written(bench) == {"11": 2}
+    assert promise(bench).counts["rules_changed"] == 0
