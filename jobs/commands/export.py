@@ -15,7 +15,7 @@ from rich.text import Text
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.listing import console, show_json, shown
 from jobs.problems import OperatorError, UsageProblem
-from sync import reconciliation, reconciliation_files
+from sync.reconciliation import files, period
 
 _STATEMENT = {
     "orders": "orders",
@@ -72,12 +72,12 @@ def export_reconciliation(
       crossdock export reconciliation --from 2026-11-01 --to 2026-11-01 --out /srv/finance
       crossdock export reconciliation --from 2026-11-01 --to 2026-11-30 --json
     """
-    period = _day("--from", first), _day("--to", last)
-    if period[0] > period[1]:
+    days = _day("--from", first), _day("--to", last)
+    if days[0] > days[1]:
         raise UsageProblem(f"--from {first} is after --to {last}.", "Swap them.")
     with (
         opened_store(config) as (_, store, clock),
-        reconciliation.reconcile(store, *period) as found,
+        period.reconcile(store, *days) as found,
     ):
         manifest = _write(found, out, clock.now())
     if as_json:
@@ -87,10 +87,10 @@ def export_reconciliation(
     _complain(manifest)
 
 
-def _write(found: reconciliation.Reconciliation, folder: Path, now: datetime) -> dict[str, Any]:
+def _write(found: period.Reconciliation, folder: Path, now: datetime) -> dict[str, Any]:
     try:
-        return reconciliation_files.write(found, folder, now)
-    except reconciliation_files.FinanceExtraMissing as missing:
+        return files.write(found, folder, now)
+    except files.FinanceExtraMissing as missing:
         raise OperatorError(str(missing), missing.remedy) from None
     except OSError as error:
         reason = f"Could not write to {folder}: {error.strerror or error}."
@@ -113,7 +113,7 @@ def _show(manifest: dict[str, Any], folder: Path) -> None:
         click.echo(f"No orders from {period}: the files hold nothing but their headings.\n")
     for start in range(0, len(totals), _SIDE_BY_SIDE):
         _show_statement(totals[start : start + _SIDE_BY_SIDE])
-    for name in (*manifest["files"], reconciliation_files.manifest_name(manifest)):
+    for name in (*manifest["files"], files.manifest_name(manifest)):
         click.echo(str(folder / name))
     if manifest["ignored_orders_not_included"]:
         number = manifest["ignored_orders_not_included"]

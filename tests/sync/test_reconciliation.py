@@ -18,10 +18,11 @@ from mappings.numbers import major_units
 from mappings.totals import calculated_total
 from state import inbox, orders
 from state import tables as t
-from sync import allocation, drain, intake, reconciliation
+from sync import allocation, drain, intake
 from sync.reading import Reading
-from sync.reconciliation import unexplained
-from sync.reconciliation_columns import AMOUNTS, UNITS, rate_column, tables
+from sync.reconciliation import period
+from sync.reconciliation.columns import AMOUNTS, UNITS, rate_column, tables
+from sync.reconciliation.period import unexplained
 from tests.sync.conftest import Bench, woo_order
 
 CURRENCIES = ("EUR", "JPY", "KWD", "CLF")
@@ -39,12 +40,12 @@ class Read:
     orders: list[Row]
     tax: list[Row]
     summary: list[Row]
-    found: reconciliation.Reconciliation
+    found: period.Reconciliation
 
 
 def read(bench: Bench, first: date, last: date) -> Read:
-    with reconciliation.reconcile(bench.store, first, last) as found:
-        summary = reconciliation.Summary(found.rates)
+    with period.reconcile(bench.store, first, last) as found:
+        summary = period.Summary(found.rates)
         order_rows: list[Row] = []
         tax_rows: list[Row] = []
         for batch in found.batches:
@@ -376,7 +377,7 @@ def test_the_rows_do_not_depend_on_when_the_orders_came(bench: Bench) -> None:
 
 def test_an_export_sees_one_moment_of_the_store(bench: Bench) -> None:
     take(bench, woo_order(1, {"A": 1}))
-    with reconciliation.reconcile(bench.store, *NOVEMBER) as found:
+    with period.reconcile(bench.store, *NOVEMBER) as found:
         take(bench, woo_order(1, {"A": 2}, date_modified_gmt="2026-11-02T07:30:00"))
         take(bench, woo_order(2, {"A": 1}))
         rows = [row for batch in found.batches for row in batch.orders]
@@ -389,7 +390,7 @@ def test_an_export_sees_one_moment_of_the_store(bench: Bench) -> None:
 def test_more_orders_than_fit_into_one_batch_are_all_there(bench: Bench) -> None:
     bench.shop.pages = [[woo_order(n, {"A": 1}) for n in range(1, 1202)]]
     bench.run(intake.pull_orders, "shop")
-    with reconciliation.reconcile(bench.store, *NOVEMBER) as found:
+    with period.reconcile(bench.store, *NOVEMBER) as found:
         sizes = [len(batch.orders) for batch in found.batches]
     assert sum(sizes) == 1201
     assert len(sizes) > 2, "they come in batches"

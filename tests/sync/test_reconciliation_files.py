@@ -28,12 +28,12 @@ from openpyxl.utils.escape import unescape
 
 from mappings import canonical as c
 from mappings.numbers import exponent
-from sync import reconciliation, reconciliation_files
-from sync.reconciliation import Reconciliation
-from sync.reconciliation_columns import AMOUNTS, UNITS, rate_column, tables
-from sync.reconciliation_formats import frame
-from sync.reconciliation_rows import Batch
-from sync.reconciliation_workbook import workbook
+from sync.reconciliation import files, period
+from sync.reconciliation.columns import AMOUNTS, UNITS, rate_column, tables
+from sync.reconciliation.formats import frame
+from sync.reconciliation.period import Reconciliation
+from sync.reconciliation.rows import Batch
+from sync.reconciliation.workbook import workbook
 from sync.spreadsheets import neutral
 from tests.conftest import REPOSITORY
 from tests.sync.conftest import Bench, woo_order
@@ -70,8 +70,8 @@ Row = dict[str, Any]
 
 
 def export(bench: Bench, folder: Path, first: date, last: date) -> dict[str, Any]:
-    with reconciliation.reconcile(bench.store, first, last) as found:
-        return reconciliation_files.write(found, folder, NOW)
+    with period.reconcile(bench.store, first, last) as found:
+        return files.write(found, folder, NOW)
 
 
 def given_rows(*orders: Row, tax: tuple[Row, ...] = ()) -> Reconciliation:
@@ -138,9 +138,9 @@ def test_all_formats_hold_the_same_to_the_minor_unit(
     bench: Bench, tmp_path: Path, drawn: list[c.Order]
 ) -> None:
     day, _ = put(bench, drawn)
-    with reconciliation.reconcile(bench.store, day, day) as found:
+    with period.reconcile(bench.store, day, day) as found:
         rates = found.rates
-        manifest = reconciliation_files.write(found, tmp_path, NOW)
+        manifest = files.write(found, tmp_path, NOW)
     stem = tmp_path / manifest["name"]
     read = {
         table: (
@@ -175,8 +175,8 @@ def test_all_formats_hold_the_same_to_the_minor_unit(
 def test_the_manifest_names_every_file_with_its_checksum(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     order = an_order(gross=Decimal("10.00"), calculated_total=Decimal("10.00"))
-    manifest = reconciliation_files.write(given_rows(order), folder, NOW)
-    manifest_file = reconciliation_files.manifest_name(manifest)
+    manifest = files.write(given_rows(order), folder, NOW)
+    manifest_file = files.manifest_name(manifest)
     assert json.loads((folder / manifest_file).read_text()) == manifest
     assert visible(folder) == {*manifest["files"], manifest_file}
     assert len(manifest["files"]) == 7, "three tables as CSV and Parquet, and a workbook"
@@ -191,7 +191,7 @@ def test_the_manifest_names_every_file_with_its_checksum(tmp_path: Path) -> None
 def test_files_are_readable_for_whom_the_umask_allows(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        manifest = reconciliation_files.write(given_rows(), tmp_path, NOW)
+        manifest = files.write(given_rows(), tmp_path, NOW)
     finally:
         os.umask(before)
     modes = {(tmp_path / name).stat().st_mode & 0o777 for name in manifest["files"]}
@@ -199,7 +199,7 @@ def test_files_are_readable_for_whom_the_umask_allows(tmp_path: Path) -> None:
 
 
 def test_a_period_without_orders_gives_files_with_headings(tmp_path: Path) -> None:
-    manifest = reconciliation_files.write(given_rows(), tmp_path, NOW)
+    manifest = files.write(given_rows(), tmp_path, NOW)
     assert manifest["orders"] == 0
     for table, columns in tables(()).items():
         names = [column.name for column in columns]
@@ -212,8 +212,8 @@ def test_a_period_without_orders_gives_files_with_headings(tmp_path: Path) -> No
 
 
 def test_parquet_types_are_the_same_with_and_without_orders(tmp_path: Path) -> None:
-    reconciliation_files.write(given_rows(), tmp_path / "without", NOW)
-    reconciliation_files.write(given_rows(an_order()), tmp_path / "with", NOW)
+    files.write(given_rows(), tmp_path / "without", NOW)
+    files.write(given_rows(an_order()), tmp_path / "with", NOW)
     for table in ("orders", "tax", "summary"):
         empty, full = (
             pyarrow.parquet.read_schema(tmp_path / which / f"{NAME}_{table}.parquet")
@@ -226,7 +226,7 @@ def test_parquet_types_are_the_same_with_and_without_orders(tmp_path: Path) -> N
 def test_amounts_in_the_workbook_show_the_currencys_decimals(tmp_path: Path) -> None:
     shown = {"EUR": "1234.50", "JPY": "1234", "KWD": "1234.567", "CLF": "0.0001"}
     rows = [an_order(currency, gross=Decimal(text)) for currency, text in shown.items()]
-    reconciliation_files.write(given_rows(*rows), tmp_path, NOW)
+    files.write(given_rows(*rows), tmp_path, NOW)
     heads, *cells = sheet_cells(tmp_path / f"{NAME}.xlsx", "Orders")
     place = [cell.value for cell in heads].index("gross")
     assert [(row[place].value, row[place].number_format) for row in cells] == [
@@ -238,7 +238,7 @@ def test_amounts_in_the_workbook_show_the_currencys_decimals(tmp_path: Path) -> 
 
 
 def test_negative_amounts_stay_numbers(tmp_path: Path) -> None:
-    reconciliation_files.write(given_rows(an_order(variance=Decimal("-0.05"))), tmp_path, NOW)
+    files.write(given_rows(an_order(variance=Decimal("-0.05"))), tmp_path, NOW)
     assert csv_rows(tmp_path / f"{NAME}_orders.csv")[0]["variance"] == "-0.05"
     [row] = xlsx_rows(tmp_path / f"{NAME}.xlsx", "Orders")
     assert row["variance"] == -0.05
@@ -264,7 +264,7 @@ def test_a_double_never_changes_an_amount(
 
 
 def test_dates_and_times_are_dates_and_times(tmp_path: Path) -> None:
-    reconciliation_files.write(given_rows(an_order()), tmp_path, NOW)
+    files.write(given_rows(an_order()), tmp_path, NOW)
     [told] = csv_rows(tmp_path / f"{NAME}_orders.csv")
     assert (told["business_date"], told["placed_at"]) == ("2026-11-02", "2026-11-02T07:00:00Z")
     [kept] = parquet_rows(tmp_path / f"{NAME}_orders.parquet")
@@ -277,7 +277,7 @@ def test_dates_and_times_are_dates_and_times(tmp_path: Path) -> None:
 
 def test_a_time_before_excels_first_day_is_text(tmp_path: Path) -> None:
     long_ago = an_order(business_date=date(1, 1, 1), placed_at=datetime(1, 1, 1, tzinfo=UTC))
-    reconciliation_files.write(given_rows(long_ago), tmp_path, NOW)
+    files.write(given_rows(long_ago), tmp_path, NOW)
     [row] = xlsx_rows(tmp_path / f"{NAME}.xlsx", "Orders")
     assert row["business_date"] == "0001-01-01"
 
@@ -285,7 +285,7 @@ def test_a_time_before_excels_first_day_is_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_no_separator_makes_a_formula_of_a_text_in_a_csv(tmp_path: Path, separator: str) -> None:
     rows = [an_order(order=text) for text in FORMULAS]
-    reconciliation_files.write(given_rows(*rows), tmp_path, NOW)
+    files.write(given_rows(*rows), tmp_path, NOW)
     path = tmp_path / f"{NAME}_orders.csv"
     with path.open(encoding="utf-8-sig", newline="") as file:
         cells = [cell for row in csv.reader(file, delimiter=separator) for cell in row]
@@ -299,7 +299,7 @@ def test_no_separator_makes_a_formula_of_a_text_in_a_csv(tmp_path: Path, separat
 
 def test_no_text_is_a_formula_in_the_workbook_and_every_one_is_as_it_was(tmp_path: Path) -> None:
     rows = [an_order(order=text, channel_order_id=text) for text in FORMULAS]
-    reconciliation_files.write(given_rows(*rows), tmp_path, NOW)
+    files.write(given_rows(*rows), tmp_path, NOW)
     path = tmp_path / f"{NAME}.xlsx"
     heads, *cells = sheet_cells(path, "Orders")
     place = [cell.value for cell in heads].index("order")
@@ -320,7 +320,7 @@ def test_any_text_survives_every_format(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     folder = tmp_path_factory.mktemp("text")
-    reconciliation_files.write(given_rows(an_order(order=text)), folder, NOW)
+    files.write(given_rows(an_order(order=text)), folder, NOW)
     [as_csv] = csv_rows(folder / f"{NAME}_orders.csv")
     assert as_csv["order"] == neutral(text)
     assert parquet_rows(folder / f"{NAME}_orders.parquet")[0]["order"] == text
@@ -347,7 +347,7 @@ def test_more_rows_than_a_sheet_holds_go_on_the_next(tmp_path: Path) -> None:
 
 def test_a_text_longer_than_a_cell_is_cut_in_the_workbook_only(tmp_path: Path) -> None:
     name = "x" * 40_000
-    reconciliation_files.write(given_rows(an_order(order=name)), tmp_path, NOW)
+    files.write(given_rows(an_order(order=name)), tmp_path, NOW)
     assert csv_rows(tmp_path / f"{NAME}_orders.csv")[0]["order"] == name
     [row] = xlsx_rows(tmp_path / f"{NAME}.xlsx", "Orders")
     assert row["order"] == name[:32_767]
@@ -373,7 +373,7 @@ def test_orders_that_break_off_leave_nothing(tmp_path: Path) -> None:
         raise PowerCut
 
     with pytest.raises(PowerCut):
-        reconciliation_files.write(Reconciliation(*NOVEMBER, (), 0, 0, broken()), tmp_path, NOW)
+        files.write(Reconciliation(*NOVEMBER, (), 0, 0, broken()), tmp_path, NOW)
     assert visible(tmp_path) == set()
 
 
@@ -381,7 +381,7 @@ def test_orders_that_break_off_leave_nothing(tmp_path: Path) -> None:
 def test_a_set_that_was_half_moved_has_no_manifest_and_no_half_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int
 ) -> None:
-    old = reconciliation_files.write(given_rows(an_order(order="old")), tmp_path, NOW)
+    old = files.write(given_rows(an_order(order="old")), tmp_path, NOW)
     left, real = count(), Path.replace
 
     def replace(self: Path, target: Path) -> Path:
@@ -391,27 +391,27 @@ def test_a_set_that_was_half_moved_has_no_manifest_and_no_half_file(
 
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(PowerCut):
-        reconciliation_files.write(given_rows(an_order(order="new")), tmp_path, NOW)
+        files.write(given_rows(an_order(order="new")), tmp_path, NOW)
     monkeypatch.undo()
     assert visible(tmp_path) == set(old["files"]), "every file is there, and no manifest"
     names = [row["order"] for row in csv_rows(tmp_path / f"{NAME}_orders.csv")]
     assert names in (["old"], ["new"])
-    again = reconciliation_files.write(given_rows(an_order(order="new")), tmp_path, NOW)
-    assert visible(tmp_path) == {*again["files"], reconciliation_files.manifest_name(again)}
+    again = files.write(given_rows(an_order(order="new")), tmp_path, NOW)
+    assert visible(tmp_path) == {*again["files"], files.manifest_name(again)}
 
 
 def test_a_killed_export_leaves_the_old_set_and_the_next_one_clears_up(tmp_path: Path) -> None:
-    old = reconciliation_files.write(given_rows(an_order(order="old")), tmp_path, NOW)
+    old = files.write(given_rows(an_order(order="old")), tmp_path, NOW)
     before = {name: (tmp_path / name).read_bytes() for name in visible(tmp_path)}
     program = """
         import os, signal, sys
         from datetime import UTC, date, datetime
         from decimal import Decimal
         from pathlib import Path
-        from sync.reconciliation import Reconciliation
-        from sync.reconciliation_columns import tables
-        from sync.reconciliation_files import write
-        from sync.reconciliation_rows import Batch
+        from sync.reconciliation.period import Reconciliation
+        from sync.reconciliation.columns import tables
+        from sync.reconciliation.files import write
+        from sync.reconciliation.rows import Batch
 
         first, last, now = date(2026, 11, 1), date(2026, 11, 30), datetime(2026, 12, 1, tzinfo=UTC)
         nothing = {"text": "", "date": first, "time": now}
@@ -430,16 +430,16 @@ def test_a_killed_export_leaves_the_old_set_and_the_next_one_clears_up(tmp_path:
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     [hidden] = visible(tmp_path) - set(before)
     assert hidden.startswith(f".{NAME}.")
-    reconciliation_files.write(given_rows(an_order(order="new")), tmp_path, NOW)
-    assert visible(tmp_path) == {*old["files"], reconciliation_files.manifest_name(old)}
+    files.write(given_rows(an_order(order="new")), tmp_path, NOW)
+    assert visible(tmp_path) == {*old["files"], files.manifest_name(old)}
 
 
 def test_an_export_at_work_is_not_cleared_away_by_another(tmp_path: Path) -> None:
     def interrupted() -> Iterator[Batch]:
         yield Batch([an_order(order="first")], [])
-        reconciliation_files.write(given_rows(an_order(order="second")), tmp_path, NOW)
+        files.write(given_rows(an_order(order="second")), tmp_path, NOW)
 
     slow = Reconciliation(*NOVEMBER, (), 0, 0, interrupted())
-    manifest = reconciliation_files.write(slow, tmp_path, NOW)
+    manifest = files.write(slow, tmp_path, NOW)
     assert [row["order"] for row in csv_rows(tmp_path / f"{NAME}_orders.csv")] == ["first"]
-    assert visible(tmp_path) == {*manifest["files"], reconciliation_files.manifest_name(manifest)}
+    assert visible(tmp_path) == {*manifest["files"], files.manifest_name(manifest)}

@@ -15,7 +15,7 @@ import pandas
 import pyarrow
 import pyarrow.parquet
 
-from sync.reconciliation_columns import Column, Kind
+from sync.reconciliation.columns import Column, Kind
 from sync.spreadsheets import neutral
 
 Columns = Sequence[Column]

@@ -2,7 +2,7 @@
 
 Amounts are decimals in units of the order's currency, exact to its minor unit; nothing is
 converted, so the summary has one row per connection and currency. Which columns there are, and
-which sums hold between them, ``reconciliation_columns`` says.
+which sums hold between them, ``columns`` says.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from sqlalchemy import Connection, and_, func, select
 from mappings.numbers import major_units
 from state import tables as t
 from state.store import Store
-from sync import reconciliation_rows
-from sync.reconciliation_columns import AMOUNTS, UNITS, rate_column
-from sync.reconciliation_rows import Batch, Row
+from sync.reconciliation import rows
+from sync.reconciliation.columns import AMOUNTS, UNITS, rate_column
+from sync.reconciliation.rows import Batch, Row
 
 _COUNTS = ("orders", "parked", "cancelled", "with_variance")
 
@@ -50,14 +50,14 @@ def reconcile(store: Store, first: date, last: date) -> Iterator[Reconciliation]
         period = t.sales_order.c.business_date.between(first, last)
         ignored = t.sales_order.c.intake_state == "ignored"
         wanted = and_(period, ~ignored)
-        rates = reconciliation_rows.rates(conn, wanted)
+        rates = rows.rates(conn, wanted)
         yield Reconciliation(
             first=first,
             last=last,
             rates=rates,
             parked_records=_parked_records(conn),
             ignored_orders=conn.scalar(select(func.count()).where(period, ignored)) or 0,
-            batches=reconciliation_rows.batches(conn, wanted, rates),
+            batches=rows.batches(conn, wanted, rates),
         )
 
 

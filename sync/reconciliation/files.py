@@ -21,12 +21,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sync.reconciliation import Reconciliation, Summary, unexplained
-from sync.reconciliation_columns import tables
-from sync.reconciliation_rows import Row
+from sync.reconciliation.columns import tables
+from sync.reconciliation.period import Reconciliation, Summary, unexplained
+from sync.reconciliation.rows import Row
 
 if TYPE_CHECKING:
-    from sync.reconciliation_formats import Columns, Output
+    from sync.reconciliation.formats import Columns, Output
 
 _PARTIAL = ".partial"
 _NEEDED = ("pandas", "pyarrow", "xlsxwriter")
@@ -82,7 +82,7 @@ class _Filled:
 
 def _fill(found: Reconciliation, staging: Path, name: str, now: datetime) -> _Filled:
     """Every file, in one pass over the orders."""
-    from sync.reconciliation_formats import frame
+    from sync.reconciliation.formats import frame
 
     columns = tables(found.rates)
     filled = _Filled(Summary(found.rates))
@@ -108,8 +108,8 @@ def _outputs(
     staging: Path, name: str, columns: Mapping[str, Columns], now: datetime
 ) -> Iterator[dict[str, list[Output]]]:
     """Where the rows of each table go."""
-    from sync.reconciliation_formats import Csv, Parquet
-    from sync.reconciliation_workbook import workbook
+    from sync.reconciliation.formats import Csv, Parquet
+    from sync.reconciliation.workbook import workbook
 
     with ExitStack() as stack:
         sheets = stack.enter_context(workbook(staging / f"{name}.xlsx", columns, now))

@@ -19,8 +19,8 @@ import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
 from mappings.numbers import exponent
-from sync.reconciliation_columns import Column
-from sync.reconciliation_formats import Columns, Output
+from sync.reconciliation.columns import Column
+from sync.reconciliation.formats import Columns, Output
 from sync.spreadsheets import neutral
 
 ROWS_MAX = 1_048_576

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from mappings.numbers import major_units
 from state import tables as t
-from sync.reconciliation_columns import UNKNOWN_RATE, rate_column, rate_size
+from sync.reconciliation.columns import UNKNOWN_RATE, rate_column, rate_size
 
 Row = dict[str, Any]
 
