@@ -16,7 +16,7 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection, Row, delete, insert
 
 from mappings import canonical as c
-from state import fulfilment, history, orders, stock
+from state import fulfilment, history, order_reports, orders, stock
 from state import tables as t
 from sync import cancellation
 from sync.context import Link
@@ -39,7 +39,7 @@ def amend(
     was_done = old.intake_state == "closed" and not _needs_goods(conn, old.id)
     too_late = _amend_delivery(conn, old, rows, order.status, now)
     too_late += _amend_lines(conn, old.id, rows.lines, order, now)
-    orders.replace(conn, old, rows)
+    order_reports.replace(conn, old, rows)
     history.event(
         conn,
         old.id,
@@ -72,7 +72,7 @@ _WHERE = ("country", "postcode")
 
 
 def _amend_delivery(
-    conn: Connection, old: Row[Any], rows: orders.OrderRows, status: str, now: datetime
+    conn: Connection, old: Row[Any], rows: order_reports.OrderRows, status: str, now: datetime
 ) -> list[str]:
     """Bring work to how and where the order is now to be sent; returns what comes too late."""
     changed = _other_delivery(conn, old, rows)
@@ -95,7 +95,7 @@ def _amend_delivery(
     return [f"{what} after the hand-over of {whom}" for what in found]
 
 
-def _other_delivery(conn: Connection, old: Row[Any], rows: orders.OrderRows) -> set[str]:
+def _other_delivery(conn: Connection, old: Row[Any], rows: order_reports.OrderRows) -> set[str]:
     """What of a hand-over's address and service the new report changes, by name."""
     changed = {"service"} if old.service_name != rows.order.service_name else set()
     known = orders.address(conn, old.ship_to_id)
@@ -155,7 +155,11 @@ def _judge_again(
 
 
 def _amend_lines(
-    conn: Connection, order_id: int, new: list[orders.LineRows], order: c.Order, now: datetime
+    conn: Connection,
+    order_id: int,
+    new: list[order_reports.LineRows],
+    order: c.Order,
+    now: datetime,
 ) -> list[str]:
     """Bring the lines to the new report; returns what of it comes too late."""
     current = {row.channel_line_id: row for row in orders.lines(conn, [order_id]).get(order_id, [])}
@@ -178,7 +182,10 @@ def _amend_lines(
 
 
 def _wanted(
-    row: Row[Any], values: orders.LineValues, reported: Mapping[str, c.OrderLine], order: c.Order
+    row: Row[Any],
+    values: order_reports.LineValues,
+    reported: Mapping[str, c.OrderLine],
+    order: c.Order,
 ) -> tuple[Decimal, Decimal]:
     """(ordered, cancelled) of a line by the new report, given what has left already."""
     line = reported.get(values.channel_line_id)
@@ -193,7 +200,7 @@ def _in_hand(row: Row[Any]) -> Decimal:
 
 def _excess(
     current: Mapping[str, Row[Any]],
-    new: list[orders.LineRows],
+    new: list[order_reports.LineRows],
     reported: Mapping[str, c.OrderLine],
     order: c.Order,
 ) -> dict[int, Decimal]:
@@ -216,7 +223,7 @@ def _excess(
 def _amend_line(
     conn: Connection,
     row: Row[Any],
-    values: orders.LineValues,
+    values: order_reports.LineValues,
     reported: Mapping[str, c.OrderLine],
     order: c.Order,
 ) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from connectors.base import PullsOrders, RawRecord
 from mappings import canonical as c
-from state import catalogue, fulfilment, history, inbox, orders, stock
+from state import catalogue, fulfilment, history, inbox, order_reports, orders, stock
 from state import tables as t
 from state.batches import insert_rows
 from sync import amendment, quoting
@@ -179,7 +179,7 @@ def _insert_new(
     intake: Intake,
     now: datetime,
 ) -> None:
-    insertion = orders.Insertion(conn)
+    insertion = order_reports.Insertion(conn)
     events, reasons, demanded = [], [], set[int]()
     for arrival in arrivals:
         order: c.Order = arrival.record

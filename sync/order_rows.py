@@ -10,7 +10,7 @@ from functools import lru_cache
 from mappings import ItemProblem
 from mappings import canonical as c
 from mappings.totals import calculated_total
-from state.orders import (
+from state.order_reports import (
     AdjustmentValues,
     LineRows,
     LineValues,

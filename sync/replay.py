@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from mappings import Definition
-from state import catalogue, history, inbox, orders, streams
+from state import catalogue, history, inbox, order_reports, orders, streams
 from state import tables as t
 from sync import amendment, intake, quoting
 from sync.consequences import consequences, situation
@@ -167,7 +167,7 @@ class Replay:
                 return
 
     def _fields(
-        self, row: Row[Any], reading: Reading, held: orders.OrderRows, settled: bool
+        self, row: Row[Any], reading: Reading, held: order_reports.OrderRows, settled: bool
     ) -> tuple[str, ...]:
         """The paths at which the report reads differently now."""
         told = order_rows(reading, {}, self.link, row.recorded_at)

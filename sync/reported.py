@@ -17,7 +17,7 @@ from mappings import canonical as c
 from state import orders
 from state import tables as t
 from state.batches import among
-from state.orders import LineRows, OrderRows, RefundRows, TaxedAdjustment
+from state.order_reports import LineRows, OrderRows, RefundRows, TaxedAdjustment
 from sync.judgement import cancelled_quantity
 
 Report = dict[str, Any]
