@@ -46,22 +46,37 @@ def open_holds(conn: Connection, order_ids: Iterable[int]) -> dict[int, dict[str
     return found
 
 
+TO_SETTLE = ("manual", "edited_after_release")
+"""Holds for which a person has something to do outside: each reason for itself."""
+
+
 def place_hold(
     conn: Connection, order_id: int, kind: str, reason: str, remedy: str, now: datetime
 ) -> bool:
-    """Hold an order; false when a hold of this kind is open already (its reason is renewed)."""
-    where = (t.hold.c.order_id == order_id) & (t.hold.c.kind == kind)
-    where &= t.hold.c.released_at.is_(None)
-    renewed = conn.execute(update(t.hold).where(where).values(reason=reason, remedy=remedy))
-    if renewed.rowcount:
-        return False
-    conn.execute(
-        insert(t.hold).values(
-            order_id=order_id, kind=kind, reason=reason, remedy=remedy, placed_at=now
+    """Hold an order; false when a hold of this kind is open already.
+
+    Its reason is renewed then; one that a person has to settle is told after those before it.
+    """
+    held = open_holds(conn, [order_id]).get(order_id, {}).get(kind)
+    if held is None:
+        conn.execute(
+            insert(t.hold).values(
+                order_id=order_id, kind=kind, reason=reason, remedy=remedy, placed_at=now
+            )
         )
-    )
-    event(conn, order_id, "hold_placed", f"{kind}: {reason}", now)
-    return True
+    else:
+        if kind in TO_SETTLE:
+            reason, remedy = _after(held.reason, reason), _after(held.remedy, remedy)
+        changed = {"reason": reason, "remedy": remedy}
+        conn.execute(update(t.hold).where(t.hold.c.id == held.id).values(changed))
+    if held is None or (kind in TO_SETTLE and held.reason != reason):
+        event(conn, order_id, "hold_placed", f"{kind}: {reason}", now)
+    return held is None
+
+
+def _after(told: str, news: str) -> str:
+    """Everything there is to say, once."""
+    return "; ".join(dict.fromkeys((*told.split("; "), *news.split("; "))))
 
 
 def release_holds(
@@ -76,10 +91,11 @@ def release_holds(
 
 
 def lifted_reasons(conn: Connection, order_id: int, kind: str) -> set[str]:
-    """What the order's released holds of this kind were about."""
+    """What the order's released holds of this kind were about, all together and one by one."""
     where = (t.hold.c.order_id == order_id) & (t.hold.c.kind == kind)
     query = select(t.hold.c.reason).where(where, t.hold.c.released_at.is_not(None))
-    return set(conn.scalars(query))
+    told = list(conn.scalars(query))
+    return {*told, *(reason for one in told for reason in one.split("; "))}
 
 
 def audit(

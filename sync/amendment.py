@@ -111,9 +111,7 @@ def _hold_for_a_person(
     conn: Connection, order_id: int, too_late: Sequence[str], now: datetime
 ) -> None:
     """Say what was changed too late, after what is still to be settled of earlier changes."""
-    held = history.open_holds(conn, [order_id]).get(order_id, {}).get("edited_after_release")
-    told = held.reason.split("; ") if held else []
-    reason = "; ".join(dict.fromkeys((*told, *too_late)))
+    reason = "; ".join(too_late)
     remedy = "settle it with the location, then 'crossdock release ORDER'"
     history.place_hold(conn, order_id, "edited_after_release", reason, remedy, now)
 

@@ -16,11 +16,11 @@ from sqlalchemy import URL, create_engine, text
 from sqlalchemy.exc import IntegrityError
 
 from state.store import Store
-from tests.sync.machine import checks, guards, rest
+from tests.sync.machine import checks, rest
 from tests.sync.machine.installation import furnish, on_sqlite
 from tests.sync.machine.machine import Orders
 from tests.sync.machine.mutants import MUTANTS, Mutant
-from tests.sync.machine.stories import FOUND, STORIES, Story, Telling
+from tests.sync.machine.stories import STORIES, Story, Telling
 from tests.sync.machine.world import World
 
 Fresh = Callable[[], AbstractContextManager[Store]]
@@ -111,13 +111,6 @@ AT_ONCE = [story for story in STORIES if "while" in story.__name__ or "at_once" 
 def test_a_story_of_two_workers_ends_well_on_postgresql(story: Story, on_postgres: Fresh) -> None:
     tell(story, on_postgres)
     assert story in STORIES
-
-
-@pytest.mark.parametrize("guard", sorted(FOUND))
-@pytest.mark.xfail(raises=checks.Broken, strict=True, reason="found by the machine, to be mended")
-def test_what_the_machine_has_found(monkeypatch: pytest.MonkeyPatch, guard: str) -> None:
-    monkeypatch.setattr(guards, guard, False)
-    tell(FOUND[guard])
 
 
 def noticed(mutant: Mutant) -> frozenset[str]:

@@ -270,3 +270,19 @@ def references(bench: Bench, order_id: int) -> dict[str, str]:
     """The newest work of each location."""
     with bench.store.read() as conn:
         return {one.location: one.reference for one in fulfilment.of_order(conn, order_id)}
+
+
+def test_what_is_told_next_does_not_hide_that_too_much_left(bench: Bench) -> None:
+    jersey_first(bench, units=2)
+    bench.run(drain.push, "bob")
+    take(bench, woo_order(1, {"A": 2}, status="cancelled", date_modified_gmt="2026-11-02T09:30:00"))
+    report(bench, reference(bench), "s1", "shipped", 3)
+    told = holds(bench)["manual"]
+    assert "more left than the order is for: 1 x A from jersey" in told
+    assert "was shipped, and the channel has cancelled the order" in told
+    with bench.store.read() as conn:
+        story = [one.summary for one in history.events(conn, 1) if one.kind == "hold_placed"]
+    assert story[-1] == f"manual: {told}"
+    assert release(bench) == ["manual"]
+    with bench.store.read() as conn:
+        assert set(told.split("; ")) <= history.lifted_reasons(conn, 1, "manual")

@@ -35,8 +35,9 @@ class Books:
     scrapped: Counter[str] = field(default_factory=Counter)
     known_reports: set[str] = field(default_factory=set)
 
-    def take_order(self, version: Version) -> None:
-        """The newest report counts, whenever it comes."""
+    def take_order(self, version: Version, beyond: Counter[Key]) -> None:
+        """The newest report counts, whenever it comes; ``beyond``: of what left, what no order
+        has room for."""
         self.told.append(version)
         before = self.reported.get(version.number)
         if before is not None and version.version <= before.version:
@@ -46,7 +47,7 @@ class Books:
         for sku, qty in version.lines.items():
             key = (order, sku)
             self.most[key] = max(self.most[key], qty)
-            unshipped = max(0, qty - self.shipped[key])
+            unshipped = max(0, qty - (self.shipped[key] - beyond[key]))
             self.cancelled[key] = min(version.refunded(sku), unshipped)
 
     def take_report(self, report: Report, place: str, *, ours: bool) -> None:
@@ -65,13 +66,15 @@ class Books:
             if ours:
                 self.on_hand[sku, place] -= qty
 
-    def wanted(self, order: str, sku: str) -> int:
-        """What the order's newest report asks to be shipped."""
+    def wanted(self, order: str, sku: str, *, beyond: int = 0) -> int:
+        """What the order's newest report asks to be shipped; ``beyond``: of what left, what its
+        order had no room for."""
         version = self.reported[int(order)]
         if version.status in ("cancelled", "completed"):
-            return self.shipped[order, sku]
+            return self.shipped[order, sku] - beyond
         return version.lines.get(sku, 0) - self.cancelled[order, sku]
 
-    def open(self, order: str, sku: str) -> int:
+    def open(self, order: str, sku: str, *, beyond: int = 0) -> int:
         """What of an order that may ship has not left."""
-        return max(0, self.wanted(order, sku) - self.shipped[order, sku])
+        wanted = self.wanted(order, sku, beyond=beyond)
+        return max(0, wanted - (self.shipped[order, sku] - beyond))

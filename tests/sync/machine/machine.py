@@ -85,11 +85,17 @@ class Orders(RuleBasedStateMachine):
         counted=st.tuples(*[st.integers(0, 9)] * 4),
         outside=st.tuples(*[st.integers(0, 9)] * 2),
         first=st.lists(st.tuples(LINES, TOWN), min_size=1, max_size=3),
+        early=st.booleans(),
     )
     def open_shop(
-        self, counted: tuple[int, ...], outside: tuple[int, ...], first: list[Any]
+        self, counted: tuple[int, ...], outside: tuple[int, ...], first: list[Any], early: bool
     ) -> None:
-        """There are goods, and the first orders are with the locations."""
+        """There are goods, and the first orders are with the locations.
+
+        ``early``: promises were computed before anything was counted.
+        """
+        if early:
+            self.do("promise")
         for n, place in enumerate(OURS):
             for m, sku in enumerate(SKUS):
                 self.world.count(place, sku, counted[2 * n + m])
@@ -193,6 +199,11 @@ class Orders(RuleBasedStateMachine):
         self.do("ship", code, pick, part=part)
         if now:
             self.do("report", code)
+
+    @precondition(lambda self: self.world.has_work())
+    @rule(code=DEPOT, pick=PICK)
+    def ship_too_much(self, code: str, pick: int) -> None:
+        self.do("ship_too_much", code, pick)
 
     @precondition(lambda self: self.world.has_work(stopped=True))
     @rule(code=DEPOT, pick=PICK, now=MOSTLY)

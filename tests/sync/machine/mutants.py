@@ -22,10 +22,11 @@ from sync import (
     judgement,
     notices,
     order_rows,
+    overshipping,
     planning,
     settling,
-    shipping,
 )
+from sync.loads import Load
 from sync.promise import publishing
 from sync.routing import survey, trace
 from tests.sync.machine import stories
@@ -50,6 +51,7 @@ _keep = trace.keep
 _refund = order_rows._refund
 _set_line = orders.set_line
 _settle = settling.settle
+_take = Load.take
 _write_rows = ledger.write_rows
 
 
@@ -150,14 +152,8 @@ def _old_line_total(conn: Connection, line_id: int, **values: Any) -> None:
         _set_line(conn, line_id, **values)
 
 
-def _everything_left(
-    _parcel: Any, lines: Sequence[Row[Any]], sent: dict[int, Decimal], *, late: bool
-) -> list[tuple[int, Decimal]]:
-    inside = [
-        (line.id, Decimal(line.qty - line.qty_cancelled - line.qty_shipped)) for line in lines
-    ]
-    sent.update(inside)
-    return [one for one in inside if one[1] > 0]
+def _everything_left(load: Load, parcel: Any) -> list[dict[str, Any]]:
+    return _take(load, msgspec.structs.replace(parcel, lines=()))
 
 
 def _twice_the_money(refund: Any) -> Any:
@@ -184,7 +180,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "a part is taken for the whole": Mutant(
         stories.shipped,
         "shipped_is_what_was_told",
-        [(shipping, "_contents", _everything_left)],
+        [(Load, "take", _everything_left)],
     ),
     "waiting orders are not subtracted": Mutant(
         stories.held_but_promised,
@@ -305,6 +301,32 @@ MUTANTS: Mapping[str, Mutant] = {
         stories.shipped,
         "the_channel_knows_every_parcel",
         [(notices, "plan", _no_streams)],
+        alone=True,
+    ),
+    "none at all is no count": Mutant(
+        stories.none_at_first_count,
+        "a_stale_promise_is_marked",
+        [(counting, "mark_dirty", _nothing)],
+    ),
+    "an order's changes forget their mark": Mutant(
+        stories.line_added,
+        "a_stale_promise_is_marked",
+        [(stock, "mark_dirty", _nothing)],
+    ),
+    "what was given up is wanted as before": Mutant(
+        stories.edited_down_then_given_up,
+        "newest_report_counts",
+        [(orders, "cancel_unwanted", _nothing)],
+    ),
+    "what is closed stays closed": Mutant(
+        stories.added_after_it_closed,
+        "nobody_waits_in_vain",
+        [(amendment, "_needs_goods", _never)],
+    ),
+    "nobody is told of too much": Mutant(
+        stories.shipped_more_than_asked,
+        "too_much_is_told",
+        [(overshipping, "_tell_a_person", _nothing)],
         alone=True,
     ),
     "nobody says why it waits": Mutant(

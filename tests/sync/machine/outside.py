@@ -202,7 +202,8 @@ class Work:
 
     def will_have_shipped(self, sku: str) -> int:
         """Of what it was asked for: goods that left, or still will."""
-        return self.early.get(sku, 0) if self.stopped else self.asked.get(sku, 0)
+        asked = self.asked.get(sku, 0)
+        return min(asked, self.early.get(sku, 0)) if self.stopped else asked
 
     def stop(self) -> None:
         if not self.stopped:
@@ -300,7 +301,7 @@ class Depot(Party):
         def refused() -> Outcome:
             return done() if work.stopped else too_late
 
-        return self.replies.answer(key, done, refused=refused, stalls=True)
+        return self.replies.answer(key, done, refused=refused, stalls=not work.stopped)
 
     def ship(self, work: Work, goods: Mapping[str, int], at: datetime) -> Report | None:
         """Send what there is of ``goods``; null when that is nothing."""

@@ -313,6 +313,7 @@ def refused_late(tell: Telling) -> None:
     tell.do("arrange", "nina", "lost")
     tell.do("quiet_day")
     tell.do("quiet_day")
+    tell.do("quiet_day")
 
 
 def rest_comes_later(tell: Telling) -> None:
@@ -399,6 +400,21 @@ def added_after_it_closed(tell: Telling) -> None:
     tell.do("hear")
 
 
+def none_at_first_count(tell: Telling) -> None:
+    """What nobody has counted is not promised; that none of it is there, is."""
+    tell.do("promise")
+    tell.do("count", "berlin", "A", 0)
+    tell.do("promise")
+
+
+def shipped_more_than_asked(tell: Telling) -> None:
+    """A 3PL puts more into the parcel than it was asked for."""
+    tell.shelves(nina=5)
+    tell.handed_over(2, "Newark")
+    tell.do("ship_too_much", "nina", 0)
+    tell.do("report", "nina")
+
+
 STORIES: tuple[Story, ...] = (
     shipped,
     labelled,
@@ -430,12 +446,10 @@ STORIES: tuple[Story, ...] = (
     counts_swapped,
     refused_late,
     released_while_cancelled,
+    completed_by_others,
+    line_added,
+    edited_down_then_given_up,
+    added_after_it_closed,
+    none_at_first_count,
+    shipped_more_than_asked,
 )
-
-FOUND: dict[str, Story] = {
-    "CLOSED_STAYS_CLOSED": added_after_it_closed,
-    "EDITED_DOWN_IS_FORGOTTEN": edited_down_then_given_up,
-    "NEW_LINE_UNMARKED": line_added,
-    "COMPLETED_UNMARKED": completed_by_others,
-}
-"""By the guard that keeps each out of the machine's way until it is mended."""

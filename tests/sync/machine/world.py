@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connectors.base import Connector
 from jobs.clock import ManualClock
-from state import stock
+from state import overshipments, stock
 from state import tables as t
 from state.stock import Cause
 from state.store import Store
@@ -23,7 +24,6 @@ from sync import allocation, counts, drain, intake, parked, shipping
 from sync.context import Hub, Link, Policy
 from sync.promise import publishing
 from tests.sync.conftest import T0
-from tests.sync.machine import guards
 from tests.sync.machine.books import Books
 from tests.sync.machine.installation import (
     DEPOTS,
@@ -34,7 +34,7 @@ from tests.sync.machine.installation import (
     STEP,
     definitions,
 )
-from tests.sync.machine.outside import SKUS, Carrier, Depot, Shop, Version
+from tests.sync.machine.outside import SKUS, Carrier, Depot, Shop, Version, Work
 from tests.sync.machine.workers import Moment, Worker, attempt, die
 
 OUTSIDE = frozenset(
@@ -44,6 +44,17 @@ OUTSIDE = frozenset(
     )
 )
 """What happens outside and cannot break anything by itself: the hub does not know of it yet."""
+
+
+def beyond(conn: Connection) -> Counter[tuple[str, str]]:
+    """What left, by (order, SKU), and finds no room in its order."""
+    found = Counter[tuple[str, str]]()
+    for order_id, order in conn.execute(
+        select(t.sales_order.c.id, t.sales_order.c.channel_order_id)
+    ):
+        for row in overshipments.of_order(conn, order_id):
+            found[order, row.sku] += int(row.qty_over)
+    return found
 
 
 @dataclass
@@ -108,14 +119,15 @@ class World:
                 order_id = held[pick % len(held)]
                 parked.release(conn, order_id, "ops", "looked into it", self.clock.now())
 
-    def retry(self) -> None:
+    def retry(self, *names: str) -> None:
         """A person has everything tried again that was set aside."""
-        for name in DEPOTS:
+        for name in names or ("shop", *DEPOTS):
             with self.store.write() as conn:
                 waiting = self.parked_reports(conn)
                 parked.retry(conn, self.hub, self.hub.links[name])
                 taken = waiting - self.parked_reports(conn)
-            self._take_reports(name, taken)
+            if name in DEPOTS:
+                self._take_reports(name, taken)
 
     # ---- the shop ----------------------------------------------------------------------------
 
@@ -139,7 +151,7 @@ class World:
     def edit(self, pick: int, sku: str, qty: int) -> None:
         """Another quantity of a SKU, or a new line; never fewer than money was given back for."""
         order = self._order(pick)
-        if order is not None and not (guards.NEW_LINE_UNMARKED and sku not in order.lines):
+        if order is not None:
             most = max(qty, order.refunded(sku), 1)
             self.shop.change(order, lines={**order.lines, sku: most})
 
@@ -165,7 +177,7 @@ class World:
     def complete(self, pick: int) -> None:
         """Somebody ships the order without us, and says so in the shop."""
         order = self._order(pick)
-        if order is not None and not guards.COMPLETED_UNMARKED:
+        if order is not None:
             self.shop.change(order, status="completed")
 
     def cancel_out(self, pick: int) -> None:
@@ -216,27 +228,16 @@ class World:
             return
         told = [self.shop.messages[pick % len(self.shop.messages)] for pick in picks]
         # A listing shows each order once, as it is when it is asked.
-        self.shop.telling = [
-            one
-            for one in {one.number: one for one in told}.values()
-            if not (guards.CLOSED_STAYS_CLOSED and self._adds_to_what_is_closed(one))
-        ]
+        self.shop.telling = list({one.number: one for one in told}.values())
         telling = self.shop.telling
 
         def taken() -> None:
+            with self.store.read() as conn:
+                over = beyond(conn)
             for version in telling:
-                self.books.take_order(version)
+                self.books.take_order(version, over)
 
         self.work(intake.pull_orders, "shop", on_commit=taken, **interrupted)
-
-    def _adds_to_what_is_closed(self, version: Version) -> bool:
-        order = t.sales_order.c
-        query = select(order.intake_state).where(order.channel_order_id == str(version.number))
-        with self.store.read() as conn:
-            closed = conn.scalar(query) == "closed"
-        shipped = self.books.shipped
-        more = any(qty > shipped[str(version.number), sku] for sku, qty in version.lines.items())
-        return closed and more and version.status != "cancelled"
 
     def allocate(self, **interrupted: Any) -> None:
         self.work(allocation.allocate, **interrupted)
@@ -396,6 +397,35 @@ class World:
             goods = {sku: work.left(sku) for sku in work.asked if work.left(sku) > 0}
             first = next(iter(goods))
             depot.ship(work, {first: 1} if part else goods, self.clock.now())
+
+    def ship_too_much(self, code: str, pick: int) -> None:
+        """A 3PL sends one piece more than it was given, of which one is free, and tells of it."""
+        depot = self.depots[code]
+        live = [work for work in depot.works.values() if work.live]
+        if live:
+            work = live[pick % len(live)]
+            goods = {sku: max(0, work.left(sku)) for sku in work.asked}
+            first = next(iter(goods))
+            goods[first] += 1
+            if goods[first] <= depot.goods[first] and self._is_free(first, code):
+                depot.ship(work, goods, self.clock.now())
+                self.report(code)
+
+    def _is_free(self, sku: str, place: str) -> bool:
+        where = self._where(sku, place)
+        with self.store.read() as conn:
+            levels = stock.levels(conn, [where["sku_id"]])
+        return any(
+            level.location_id == where["location_id"] and level.available >= 1 for level in levels
+        )
+
+    def untold(self, depot: Depot, work: Work, sku: str) -> int:
+        """What left of a piece of work and the hub has not heard of."""
+        return sum(
+            report.goods.get(sku, 0)
+            for report in depot.reports
+            if report.reference == work.reference and report.key not in self.books.known_reports
+        )
 
     def ship_stopped(self, code: str, pick: int) -> None:
         """A 3PL sends what it was to stop, and had said it would."""

@@ -180,6 +180,7 @@ def test_why_an_order_waits_is_kept_once_and_again_when_it_changes(bench: Bench)
         ]
     ]
     for units in (2, 1, 2, 1):
+        bench.clock.advance(60)
         bench.put("A", "berlin", units)
         bench.run(allocation.allocate)
     assert len(decisions(bench)) == 1, "that numbers change is nothing new"
