@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Row, update
 
 from connectors.base import Outcome
-from state import fulfilment, grounds, intents, orders, stock
+from state import fulfilment, grounds, intents, order_reports, orders, stock
 from state import tables as t
 from state.stock import counting, ledger, reservations
 from sync import (
@@ -267,7 +267,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "earlier refunds are kept": Mutant(
         stories.refunded,
         "IntegrityError",
-        [(orders, "_delete_money", _nothing)],
+        [(order_reports, "_delete_money", _nothing)],
     ),
     "a mark is cleared too late": Mutant(
         stories.received_while_promising,
