@@ -1,7 +1,8 @@
 """Which SKUs' promises must be computed anew: marks that a transaction writes as its last rows.
 
-Levels first, all marks together and in order after them, streams at the very end: two transactions
-that touch the same SKUs, or the same bundle from two sides, then never wait for each other.
+Levels first, then promises, all marks together and in order after them, streams at the very end:
+two transactions that touch the same SKUs, or the same bundle from two sides, then never wait for
+each other.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ _PENDING = "crossdock_dirty_skus"
 @contextmanager
 def marking(conn: Connection) -> Iterator[None]:
     """Around a writing transaction: gather its marks, and write them before it commits."""
-    conn.info[_PENDING] = set()
+    # Kept in hand: of a connection that broke it cannot be asked any more, and the question would
+    # raise something else than what broke it.
+    info = conn.info
+    info[_PENDING] = set()
     try:
         yield
         # A dry run has rolled everything back by now.
         if conn.in_transaction():
             write_marks(conn)
     finally:
-        del conn.info[_PENDING]
+        info.pop(_PENDING, None)
 
 
 def mark_dirty(conn: Connection, sku_ids: Iterable[int]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    union,
 )
 
 from state import tables as t
@@ -117,21 +118,28 @@ def note(
     insert_rows(conn, table, rows)
 
 
-def mark_dirty_within(conn: Connection, connection_id: int, scope: Mapping[str, str]) -> None:
-    """Have every promise of a connection within ``scope`` computed anew.
+def mark_dirty_within(conn: Connection, scopes: Iterable[tuple[int, Mapping[str, str]]]) -> None:
+    """Have every promise within any (connection id, scope) computed anew.
 
-    One statement inside the database: it may be about a hundred thousand of them.
+    One statement inside the database: it may be about a hundred thousand of them, and marks are
+    only in order, so that nobody waits in a circle, where all are written together.
     """
-    query = (
-        select(_listing.c.sku_id)
-        .distinct()
-        .where(
+    queries = [
+        select(_listing.c.sku_id).where(
             _listing.c.connection_id == connection_id,
             _listing.c.sku_id.is_not(None),
             *_within(scope),
         )
-    )
-    mark_dirty_among(conn, query)
+        for connection_id, scope in {
+            (key, *sorted(scope.items())): (key, scope) for key, scope in scopes
+        }.values()
+    ]
+    for start in range(0, len(queries), _TOGETHER):
+        mark_dirty_among(conn, union(*queries[start : start + _TOGETHER]))
+
+
+_TOGETHER = 400
+"""SQLite takes 500 queries in a union; who has more scopes than that changed all rules at once."""
 
 
 def _within(scope: Mapping[str, str]) -> list[ColumnElement[bool]]:

@@ -142,6 +142,17 @@ def marks(conn: Connection, order_ids: Iterable[int]) -> list[Row[Any]]:
     return list(conn.execute(query.where(among(order.id, order_ids))))
 
 
+def destinations(conn: Connection, order_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Country and postcode, as they are written, of those orders that say where they go."""
+    order, place = t.sales_order.c, t.address.c
+    query = (
+        select(order.id, place.country, place.postcode)
+        .join(t.address, place.id == order.ship_to_id)
+        .where(among(order.id, order_ids))
+    )
+    return {order_id: (country, postcode) for order_id, country, postcode in conn.execute(query)}
+
+
 def payments_of(conn: Connection, order_ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
     """The state of every payment and what it captured, by order."""
     payment = t.payment.c

@@ -186,6 +186,24 @@ def upsert(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
+def lock(conn: Connection, sku_ids: Iterable[int]) -> None:
+    """Keep others from changing the promises of these SKUs until the transaction ends.
+
+    Before their marks are taken away: whoever says that a promise is astray changes its row and
+    marks its SKU after that. SQLite has one writer at a time and needs no lock.
+    """
+    if conn.dialect.name == "sqlite":
+        return
+    mine = select(_listing.c.id).where(among(_listing.c.sku_id, set(sku_ids)))
+    conn.execute(_in_order(mine))
+
+
+def _in_order(listing_ids: Select[Any]) -> Select[Any]:
+    """The promises of these listings, locked in the order of their ids."""
+    key = _promise.c.listing_id
+    return select(key).where(key.in_(listing_ids)).order_by(key).with_for_update()
+
+
 def mark_astray(
     conn: Connection, connection_id: int, sku_ids: Iterable[int], now: datetime
 ) -> list[int]:
@@ -193,7 +211,7 @@ def mark_astray(
     mine = select(_listing.c.id).where(
         _listing.c.connection_id == connection_id, among(_listing.c.sku_id, set(sku_ids))
     )
-    listed = _promise.c.listing_id.in_(mine)
+    listed = _promise.c.listing_id.in_(_in_order(mine))
     conn.execute(update(_promise).where(listed).values(astray_since=now))
     promised = (
         select(_listing.c.sku_id).distinct().join(_promise, _promise.c.listing_id == _listing.c.id)

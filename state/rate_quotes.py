@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,9 +65,25 @@ def listing(conn: Connection, now: datetime, limit: int) -> list[Row[Any]]:
     return list(conn.execute(query.order_by(_quote.c.id.desc()).limit(limit)))
 
 
-def newest(conn: Connection) -> int:
-    """The number of the last answer; 0 where there is none."""
-    return conn.scalar(select(func.max(_quote.c.id))) or 0
+def newest(
+    conn: Connection,
+    location_ids: Iterable[int],
+    destinations: Collection[tuple[str, str]],
+    now: datetime,
+) -> dict[tuple[str, str], int]:
+    """The number of the last answer that is still good, by (country, postcode) it is about."""
+    to = (_quote.c.to_country, _quote.c.to_postcode)
+    query = (
+        select(*to, func.max(_quote.c.id))
+        .where(
+            among(_quote.c.location_id, location_ids),
+            among(_quote.c.to_country, {country for country, _ in destinations}),
+            among(_quote.c.to_postcode, {postcode for _, postcode in destinations}),
+            _quote.c.valid_until > now,
+        )
+        .group_by(*to)
+    )
+    return {(country, postcode): last for country, postcode, last in conn.execute(query)}
 
 
 def prune(conn: Connection, now: datetime) -> int:

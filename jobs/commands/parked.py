@@ -106,7 +106,7 @@ def release(config: Path | None, order: str, reason: str, as_json: bool) -> None
         now = hub.clock.now()
         with hub.store.write() as conn:
             lifted = sync_parked.release(conn, row.id, getpass.getuser(), reason, now)
-            for key in quoting.asked_first(hub, {"allocate"}):
+            for key in sorted(quoting.asked_first(hub, {"allocate"})):
                 streams.request(conn, key, now)
     if as_json:
         show_json({"order": row.channel_order_name, "released": lifted})

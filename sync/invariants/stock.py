@@ -29,13 +29,6 @@ def _same_place(table: Any) -> ColumnElement[bool]:
     return and_(table.c.sku_id == _level.c.sku_id, table.c.location_id == _level.c.location_id)
 
 
-_LEVEL_NAME = "SKU {sku_id} at location {location_id}"
-_LEVEL_KEY = (_level.c.sku_id, _level.c.location_id)
-_LINE_NAME = "order {order_id} line {id}"
-_LEFT_TO_SHIP = _work.c.qty - _work.c.qty_cancelled - _work.c.qty_shipped
-_STILL_HELD = _held.c.qty - _held.c.qty_consumed - _held.c.qty_released
-
-
 def _level_unlike_ledger(bucket: str) -> Select[Any]:
     return (
         select(*_LEVEL_KEY)

@@ -68,6 +68,7 @@ def _plan_all(hub: Hub, run: Run, watch: Watch) -> None:
             sku_ids = grounds.dirty(conn, 0, BATCH)
             last = len(sku_ids) < BATCH or run.dry_run
             if sku_ids:
+                promises.lock(conn, sku_ids)
                 grounds.clean(conn, sku_ids)
                 _plan(conn, hub, run, watch, sku_ids)
             if last:

@@ -36,18 +36,20 @@ def renew(hub: Hub, run: Run) -> None:
         return
     with run.commit() as conn:
         grounds.forget(conn, away)
-        for key in stale:
-            run.count("rules_changed", _mark(conn, key, found[key]))
+        touched = [(key, scope) for key in stale for scope in _noted(conn, key, found[key])]
+        grounds.mark_dirty_within(conn, touched)
+    run.count("rules_changed", sum("sold_since" not in scope for _, scope in touched))
 
 
-def _mark(conn: Connection, connection_id: int, now: dict[str, dict[str, str]]) -> int:
+def _noted(
+    conn: Connection, connection_id: int, now: dict[str, dict[str, str]]
+) -> list[dict[str, str]]:
+    """Note what decides a connection's promises now; returns what the difference is about."""
     before = grounds.noted(conn, connection_id)
     differing = before.keys() ^ now.keys()
-    for digest in sorted(differing):
-        grounds.mark_dirty_within(conn, connection_id, (now | before)[digest])
     new = {digest: scope for digest, scope in now.items() if digest not in before}
     grounds.note(conn, connection_id, before.keys() - now.keys(), new)
-    return sum("sold_since" not in (now | before)[digest] for digest in differing)
+    return [(now | before)[digest] for digest in sorted(differing)]
 
 
 def _grounds(conn: Connection, hub: Hub, link: Link) -> dict[str, dict[str, str]]:

@@ -34,7 +34,8 @@ class LineFacts(msgspec.Struct, frozen=True):
     """What one order line still needs.
 
     ``weight_g``: of one unit. ``ahead``: as of a part. ``parts``: what one of a bundle holds;
-    of anything else nothing.
+    of anything else nothing. ``unweighed``: one of them whose weight is not known, so that the
+    bundle weighs more than ``weight_g``.
     """
 
     line_id: int
@@ -47,6 +48,7 @@ class LineFacts(msgspec.Struct, frozen=True):
     ahead: int = 0
     tags: tuple[str, ...] = ()
     parts: tuple[PartFacts, ...] = ()
+    unweighed: str = ""
 
     @property
     def each(self) -> int:

@@ -93,7 +93,7 @@ def lane_of(rules: Rules, order: OrderFacts, site: SiteFacts) -> Lane | None:
     quoting = _quoting(rules, order, site.code)
     if quoting is None or _unaskable(order, site):
         return None
-    to = (order.country, postcode_of(order))
+    to = destination(order.country, order.postcode)
     return Lane(quoting.connection, site.location_id, *to, _rounded(quoting, order, site))
 
 
@@ -116,9 +116,9 @@ def awaited(rules: Rules, order: OrderFacts, sites: Iterable[SiteFacts]) -> str:
     return min(names, default="")
 
 
-def postcode_of(order: OrderFacts) -> str:
-    """The postcode as lanes are told apart by it."""
-    return " ".join(order.postcode.upper().split())
+def destination(country: str, postcode: str) -> tuple[str, str]:
+    """Country and postcode as lanes are told apart by them."""
+    return country, " ".join(postcode.upper().split())
 
 
 def _unanswered(
@@ -141,7 +141,11 @@ def _unaskable(order: OrderFacts, site: SiteFacts) -> str:
     if not order.country or not order.postcode.strip():
         return "the address has no postcode"
     offered = _offered(order, site)
-    light = [line.sku for line in order.lines if offered[line.line_id] and not line.weight_g]
+    light = [
+        line.unweighed or line.sku
+        for line in order.lines
+        if offered[line.line_id] and (line.unweighed or not line.weight_g)
+    ]
     if light:
         return f"{light[0]} has no weight"
     return "" if any(offered.values()) else "it has none of the goods"

@@ -187,6 +187,7 @@ def _lines(conn: Connection, order: Row[Any], lines: Iterable[Row[Any]]) -> tupl
                 ahead=0 if parts else ahead.get(line.sku_id, 0),
                 tags=tuple(sorted(known)) if parts else tags.get(line.sku_id, ()),
                 parts=parts,
+                unweighed=next((p.sku for p in parts if not skus[p.sku_id].weight_g), ""),
             )
         )
     return tuple(line for line in found if line.quantity)

@@ -66,11 +66,7 @@ def queue(conn: Connection, hub: Hub, waiting: Sequence[int]) -> list[Turn]:
     than the last one did. Whoever is left out could not use what there is."""
     lines = orders.lines(conn, waiting)
     needs = survey.needs(conn, lines)
-    parked = {
-        order_id: sum(line.park_reason is not None for line in lines.get(order_id, ()))
-        for order_id in waiting
-    }
-    seen = waits.read(conn, hub, needs, parked)
+    seen = waits.read(conn, hub, needs, {order_id: lines.get(order_id, ()) for order_id in waiting})
     hopeful = [order_id for order_id in waiting if not seen.is_unchanged(order_id)]
     scarce = set(seen.scarce)
     rivals = {one for one in hopeful if scarce & needs.get(one, {}).keys()}

@@ -8,7 +8,7 @@ left alone until the mark would be another. Once an hour it is looked at all the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,10 +16,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from state import fulfilment, orders, rate_quotes
+from state import catalogue, fulfilment, orders, rate_quotes
 from sync.context import Hub
 from sync.routing import survey
 from sync.routing.facts import UNIT, SiteFacts
+from sync.routing.quotes import destination
 
 _NO_GOODS, _UNPAID = "-", "payment"
 """In place of the SKUs that a mark is about."""
@@ -44,7 +45,11 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The waiting orders and the stock they compete for, as one look at the store found them."""
+    """The waiting orders and the stock they compete for, as one look at the store found them.
+
+    ``traits``: what rules and locations ask of the goods of each order. ``quoted``: the newest
+    price of a parcel to where it goes.
+    """
 
     needs: Needs
     rows: Mapping[int, Row[Any]]
@@ -53,6 +58,8 @@ class Waiting:
     held: Mapping[int, Mapping[int, int]]
     channels: Mapping[int, Channel]
     scarce: Mapping[int, tuple[int, int]]
+    traits: Mapping[int, str]
+    quoted: Mapping[int, int]
     rules: str
     now: datetime
 
@@ -102,34 +109,75 @@ class Waiting:
             # Where several compete, it also counts how much there is, and how many want it.
             [(sku, self.scarce[sku]) for sku in sku_ids if sku in self.scarce],
             self.given_up.get(order_id, ()),
+            *(self.traits[order_id], self.quoted.get(order_id, 0)),
             hour_of(order_id, self.now),
         )
         return f"{listed}:{_digest(seen)}"
 
 
-def read(conn: Connection, hub: Hub, needs: Needs, parked_lines: Mapping[int, int]) -> Waiting:
+def read(
+    conn: Connection, hub: Hub, needs: Needs, lines: Mapping[int, Sequence[Row[Any]]]
+) -> Waiting:
     """Look at everything that waiting orders depend on, with a handful of queries for all."""
     now = hub.clock.now()
-    rows = {row.id: row for row in orders.marks(conn, parked_lines)}
+    rows = {row.id: row for row in orders.marks(conn, lines)}
     channels = {
         connection_id: _channel(conn, connection_id, now)
         for connection_id in {row.connection_id for row in rows.values()}
     }
     held = survey.available(conn, {sku for need in needs.values() for sku in need})
     dated = any(rule.then.not_before is not None for rule in hub.routing.rules)
-    # A price may be what an order without any carrier in the table of rates waits for.
-    quoted = rate_quotes.newest(conn) if hub.routing.quotes else 0
+    places = {place for channel in channels.values() for place in channel.places}
     return Waiting(
         needs=needs,
         rows=rows,
-        parked_lines=parked_lines,
+        parked_lines={
+            order_id: sum(line.park_reason is not None for line in lines[order_id])
+            for order_id in rows
+        },
         given_up=fulfilment.given_up_by(conn, rows),
         held=held,
         channels=channels,
         scarce=_scarce(needs, rows, channels, held),
-        rules=f"{hub.routing.version()} {now.date() if dated else ''} {quoted}",
+        traits=_traits(conn, needs, lines),
+        # A price may be what an order without any carrier in the table of rates waits for.
+        quoted=_quoted(conn, rows, places, now) if hub.routing.quotes else {},
+        rules=f"{hub.routing.version()} {now.date() if dated else ''}",
         now=now,
     )
+
+
+def _traits(
+    conn: Connection, needs: Needs, lines: Mapping[int, Iterable[Row[Any]]]
+) -> dict[int, str]:
+    """Weight, hazard and tags of all that each order names, and of what is inside it."""
+    named = {
+        order_id: {line.sku_id for line in some if line.sku_id is not None}
+        | needs.get(order_id, {}).keys()
+        for order_id, some in lines.items()
+    }
+    skus = catalogue.by_ids(conn, {sku_id for some in named.values() for sku_id in some})
+    tags = catalogue.tags_of(conn, skus)
+    known = {
+        sku.id: (sku.id, sku.weight_g, bool(sku.hazmat), tags.get(sku.id, ()))
+        for sku in skus.values()
+    }
+    return {
+        order_id: _digest([known[sku_id] for sku_id in sorted(some)])
+        for order_id, some in named.items()
+    }
+
+
+def _quoted(
+    conn: Connection, order_ids: Iterable[int], places: Iterable[int], now: datetime
+) -> dict[int, int]:
+    """Where each order's parcels have a price: the newest one's number, by order id."""
+    to = {
+        order_id: destination(*place)
+        for order_id, place in orders.destinations(conn, order_ids).items()
+    }
+    newest = rate_quotes.newest(conn, places, set(to.values()), now)
+    return {order_id: newest[place] for order_id, place in to.items() if place in newest}
 
 
 def _channel(conn: Connection, connection_id: int, now: datetime) -> Channel:

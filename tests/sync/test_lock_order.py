@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
-from state import fulfilment, orders
+from state import fulfilment, orders, promises, stock
 from state.store import Store
 from sync import allocation, drain, invariants, planning
 from tests.sync.conftest import Bench, woo_order
+from tests.sync.promise.setting import listed, promise, row_of
 from tests.sync.routing.scenes import rule
 from tests.sync.routing.test_planning import take, use, work
 from tests.sync.routing.test_rerouting import edited, jersey_first, report
@@ -58,6 +59,39 @@ def test_the_order_is_locked_before_its_goods(bench: Bench, what: str) -> None:
         taken = locks_of(bench.store, act[what])
     assert taken[:2] == ["sales_order", "inventory_level"]
     assert work(bench) != []
+
+
+def test_a_channel_to_be_told_anew_and_its_promises_never_wait_in_a_circle(bench: Bench) -> None:
+    """One comes from the promise to the mark; the job must not come from the mark to it."""
+    bench.put("A", "berlin", 5)
+    listed(bench, A=1)
+    promise(bench)
+    bench.put("A", "berlin", 3)
+    failures: list[BaseException] = []
+
+    def compute() -> None:
+        try:
+            promise(bench)
+        except BaseException as error:  # noqa: BLE001 - a thread's failure is told below
+            failures.append(error)
+
+    job = threading.Thread(target=compute)
+    with bench.store.write() as conn:
+        astray = promises.mark_astray(
+            conn, bench.hub.links["shop"].id, [bench.skus["A"]], bench.clock.now()
+        )
+        stock.mark_dirty(conn, astray)
+        job.start()
+        while job.is_alive() and not _somebody_waits(bench.store):
+            job.join(0.05)
+    job.join()
+    assert failures == []
+    assert row_of(bench, "A").computed_qty == 3
+
+
+def _somebody_waits(store: Store) -> bool:
+    with store.read() as conn:
+        return bool(conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_locations_that_give_up_and_orders_that_are_planned_never_wait_in_a_circle(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import Connection, delete, event, insert, select
+from sqlalchemy.exc import OperationalError
 
 from state import dirty_marks, grounds, stock, streams
 from state import tables as t
@@ -60,6 +62,23 @@ def test_the_first_count_of_a_sku_is_news_even_when_it_finds_none(shelves: Shelv
     wipe(shelves)
     assert shelves.count(0) == 0
     assert dirty(shelves.store) == []
+
+
+def test_a_connection_that_breaks_in_a_transaction_says_what_broke_it(store: Store) -> None:
+    """Whoever sorts errors must see that the store was away, and not what was made of it."""
+    with pytest.raises(OperationalError), store.write() as conn:
+        _break(conn)
+    with store.write() as conn:
+        conn.execute(insert(t.sku).values(id=1, code="A", active=True))
+        stock.mark_dirty(conn, [1])
+    assert dirty(store) == [1]
+
+
+def _break(conn: Connection) -> None:
+    if conn.dialect.name == "sqlite":
+        conn.invalidate()
+        raise OperationalError("SELECT 1", {}, sqlite3.OperationalError("disk I/O error"))
+    conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
 def _mark_and_fail(conn: Connection) -> None:

@@ -143,5 +143,5 @@ def test_a_sale_has_the_rate_of_all_that_shares_its_goods_looked_at(bench: Bench
     promise(bench)
     with bench.store.write() as conn:
         link = bench.hub.links["shop"].id
-        grounds.mark_dirty_within(conn, link, {"sold_since": "2026-11-01"})
+        grounds.mark_dirty_within(conn, [(link, {"sold_since": "2026-11-01"})])
         assert set(grounds.dirty(conn, 0, 99)) == {bench.skus[sku] for sku in ("A", "B", "SET")}

@@ -63,6 +63,31 @@ def test_a_change_of_rules_computes_what_it_touches_and_no_more(bench: Bench) ->
     assert written(bench) == {"12": 10}, "the newest wins: 3 was never sent"
 
 
+def test_all_that_changed_rules_touch_is_marked_at_once_and_so_in_order(bench: Bench) -> None:
+    """Marks written in parts would begin again at the first SKU, while others come from there."""
+    listed(bench, A=5, B=5, C=5)
+    promise(bench)
+    told: list[str] = []
+    event.listen(bench.store.engine, "before_cursor_execute", lambda *g: told.append(g[2]))
+    set_rules(bench, *(Rule(f"rule {n}", sku="ABC"[n % 3], buffer_units=n) for n in range(1, 30)))
+    assert promise(bench).counts["rules_changed"] == 29
+    assert sum(sql.startswith("INSERT INTO dirty_sku") for sql in told) == 1
+
+
+def test_more_rules_than_a_statement_may_join_are_all_looked_at(bench: Bench) -> None:
+    for sku in "ABC":
+        bench.put(sku, "berlin", 9)
+    listed(bench, A=5, B=5, C=5)
+    promise(bench)
+    set_rules(
+        bench,
+        *(Rule(f"rule {n}", sku=f"S{n}", cap=1) for n in range(900)),
+        Rule("few", sku="B", cap=3),
+    )
+    run = promise(bench)
+    assert (run.counts["rules_changed"], run.counts["skus"]) == (901, 1)
+
+
 def test_a_rule_for_a_tag_computes_its_skus(bench: Bench) -> None:
     for sku in "ABC":
         bench.put(sku, "berlin", 10)

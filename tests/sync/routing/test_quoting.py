@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from connectors.base import EstimatesRates
 from connectors.errors import Rejected, Unreachable
@@ -21,9 +21,11 @@ from sync.explain import explain
 from sync.routing import survey, trace
 from sync.routing.rules import Objective, Quoting, Rate
 from sync.simulation import past, report
+from tests.sync.bundles.setting import define
 from tests.sync.conftest import T0, Bench, CarrierConnector, woo_order
 from tests.sync.routing.scenes import rule, rules
 from tests.sync.routing.test_planning import take, work
+from tests.sync.routing.test_waiting import looked_at
 
 LABELS = Quoting("labels")
 
@@ -271,6 +273,65 @@ def test_orders_that_may_not_ship_yet_are_not_asked_for(
     take(bench, to("10117", 1), woo_order(2, {"B": 1}))
     assert ask(bench).counts == {}
     assert carrier.asked == []
+
+
+def test_a_bundle_with_something_of_no_weight_in_it_is_not_asked_for(
+    bench: Bench, carrier: QuotingCarrier
+) -> None:
+    """What is known of its weight is too little, and so would be the price."""
+    define(bench, A=2, B=1)
+    bench.put("B", "berlin", 5)
+    with bench.store.write() as conn:
+        conn.execute(update(t.sku).where(t.sku.c.code == "B").values(weight_g=0))
+    take(bench, woo_order(1, {"SET": 1}))
+    assert ask(bench).counts == {}
+    bench.run(allocation.allocate)
+    assert any(line.endswith("(by the table: B has no weight)") for line in said(bench))
+
+
+def test_a_bundle_is_asked_about_with_all_that_it_holds(
+    bench: Bench, carrier: QuotingCarrier
+) -> None:
+    define(bench, A=2, B=1)
+    bench.put("B", "berlin", 5)
+    with bench.store.write() as conn:
+        conn.execute(update(t.sku).where(t.sku.c.code == "A").values(weight_g=700))
+        conn.execute(update(t.sku).where(t.sku.c.code == "B").values(weight_g=650))
+    take(bench, woo_order(1, {"SET": 3, "A": 1}))
+    assert ask(bench).counts == {"quoted": 1}
+    assert [one.weight_g for one in carrier.asked] == [7000]
+    bench.run(allocation.allocate)
+    assert work(bench) == [("berlin", "open")]
+    assert trace.stored(decisions(bench)[0]).cost == 1800
+
+
+def test_a_price_brings_back_only_the_orders_that_go_where_it_is_for(
+    bench: Bench, carrier: QuotingCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(bench, rules=(rule("whole", ship_complete=True),))
+    places = ("20095", "50667", " 50667")
+    take(bench, *(to(place, n, qty=99) for n, place in enumerate(places, start=1)))
+    bench.run(allocation.allocate)
+    assert looked_at(bench, monkeypatch) == []
+    for place, found in (("20095", [1]), ("50667", [2, 3])):
+        with bench.store.write() as conn:
+            _keep_quote(bench, conn, place)
+        assert sorted(looked_at(bench, monkeypatch)) == found
+        assert looked_at(bench, monkeypatch) == []
+
+
+def _keep_quote(bench: Bench, conn: Connection, postcode: str) -> None:
+    rate_quotes.add(
+        conn,
+        connection_id=bench.hub.links["labels"].id,
+        location_id=bench.places["berlin"],
+        to=("DE", postcode),
+        weight_g=1000,
+        offers=[],
+        problem="nobody goes there",
+        quoted_at=bench.clock.now(),
+        good_for=timedelta(hours=24),
+    )
 
 
 def test_goods_without_a_weight_are_not_asked_for(bench: Bench, carrier: QuotingCarrier) -> None:

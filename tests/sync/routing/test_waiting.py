@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from state import orders
+from state import grounds, orders
 from state import tables as t
 from sync import allocation, planning
 from sync.routing import together
@@ -78,7 +78,8 @@ def test_every_order_is_looked_at_once_an_hour(
 
 
 @pytest.mark.parametrize(
-    "change", ["edit", "rules", "settings", "locations", "unparked", "rival", "released"]
+    "change",
+    ["edit", "rules", "settings", "locations", "unparked", "rival", "released", "hazmat", "tags"],
 )
 def test_whatever_may_help_an_order_brings_it_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, change: str
@@ -104,6 +105,12 @@ def test_whatever_may_help_an_order_brings_it_back(
             conn.execute(update(t.order_line).where(line.channel_sku == "UNKNOWN").values(known))
     elif change == "rival":
         take(bench, woo_order(2, {"A": 9}))
+    elif change == "hazmat":
+        with bench.store.write() as conn:
+            conn.execute(update(t.sku).where(t.sku.c.code == "A").values(hazmat=True))
+    elif change == "tags":
+        with bench.store.write() as conn:
+            grounds.set_tags(conn, {bench.skus["A"]: ["summer"]})
     else:
         bench.put("A", "jersey", 1)
     assert 1 in looked_at(bench, monkeypatch)
