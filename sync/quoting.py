@@ -73,9 +73,10 @@ def pull_rates(hub: Hub, run: Run) -> None:
                 return
     finally:
         # Also when the carrier does not answer: then the table has to do.
-        rest = len(questions) > LANES_MAX
         with run.commit() as conn:
-            run.request(conn, key_of(JOB, link.name) if rest else "allocate")
+            run.request(conn, "allocate")
+            if len(questions) > LANES_MAX:
+                run.request(conn, key_of(JOB, link.name))
 
 
 def _questions(conn: Connection, hub: Hub, connection: str) -> list[_Question]:
