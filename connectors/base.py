@@ -241,7 +241,11 @@ class PollsSubmissions(Protocol):
 @runtime_checkable
 class PushesTracking(Protocol):
     def push_tracking(self, notices: Mapping[str, c.TrackingNotice]) -> Sequence[Outcome]:
-        """Tell the channel about shipped packages."""
+        """Tell the channel about shipped packages.
+
+        One may be told again, under its ``package_reference`` and with all that it holds, when
+        more of it turns out to be the order's than was told before.
+        """
         ...
 
 

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 from state import tables as t
 from state.batches import among
 
+_AND = "; "
+"""Between the reasons of one hold."""
+
 
 def event(
     conn: Connection,
@@ -51,11 +54,19 @@ TO_SETTLE = ("manual", "edited_after_release")
 
 
 def place_hold(
-    conn: Connection, order_id: int, kind: str, reason: str, remedy: str, now: datetime
+    conn: Connection,
+    order_id: int,
+    kind: str,
+    reason: str,
+    remedy: str,
+    now: datetime,
+    *,
+    instead_of: str | None = None,
 ) -> bool:
     """Hold an order; false when a hold of this kind is open already.
 
-    Its reason is renewed then; one that a person has to settle is told after those before it.
+    Its reason is renewed then; one that a person has to settle is told after those before it, and
+    takes the place of those that begin with ``instead_of``: they are not so any more.
     """
     held = open_holds(conn, [order_id]).get(order_id, {}).get(kind)
     if held is None:
@@ -66,7 +77,8 @@ def place_hold(
         )
     else:
         if kind in TO_SETTLE:
-            reason, remedy = _after(held.reason, reason), _after(held.remedy, remedy)
+            reason = _after(held.reason, reason, instead_of)
+            remedy = _after(held.remedy, remedy, None)
         changed = {"reason": reason, "remedy": remedy}
         conn.execute(update(t.hold).where(t.hold.c.id == held.id).values(changed))
     if held is None or (kind in TO_SETTLE and held.reason != reason):
@@ -74,9 +86,10 @@ def place_hold(
     return held is None
 
 
-def _after(told: str, news: str) -> str:
+def _after(told: str, news: str, instead_of: str | None) -> str:
     """Everything there is to say, once."""
-    return "; ".join(dict.fromkeys((*told.split("; "), *news.split("; "))))
+    kept = [one for one in told.split(_AND) if instead_of is None or not one.startswith(instead_of)]
+    return _AND.join(dict.fromkeys((*kept, *news.split(_AND))))
 
 
 def release_holds(
@@ -95,7 +108,7 @@ def lifted_reasons(conn: Connection, order_id: int, kind: str) -> set[str]:
     where = (t.hold.c.order_id == order_id) & (t.hold.c.kind == kind)
     query = select(t.hold.c.reason).where(where, t.hold.c.released_at.is_not(None))
     told = list(conn.scalars(query))
-    return {*told, *(reason for one in told for reason in one.split("; "))}
+    return {*told, *(reason for one in told for reason in one.split(_AND))}
 
 
 def audit(

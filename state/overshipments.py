@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from state import fulfilment
 from state import tables as t
@@ -16,7 +16,10 @@ _inside = t.package_line
 
 
 def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
-    """Package lines with ``qty_over``, oldest first, each with its work's reference and goods."""
+    """Package lines with ``qty_over``, oldest first, each with its work's reference and goods.
+
+    ``fits``: false where the channel has put another SKU in the place of these goods since.
+    """
     ffo, line = t.fulfilment_order, t.fulfilment_order_line
     query = (
         select(
@@ -26,8 +29,10 @@ def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
             ffo.c.reference,
             t.location.c.code.label("location"),
             t.sku.c.code.label("sku"),
+            _fits().label("fits"),
         )
         .join(line, line.c.id == _inside.c.ffo_line_id)
+        .join(t.order_line, t.order_line.c.id == line.c.order_line_id)
         .join(ffo, ffo.c.id == line.c.ffo_id)
         .join(t.location, t.location.c.id == ffo.c.location_id)
         .join(t.sku, t.sku.c.id == line.c.sku_id)
@@ -37,6 +42,17 @@ def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
         .order_by(_inside.c.id)
     )
     return list(conn.execute(query))
+
+
+def _fits() -> ColumnElement[bool]:
+    work, wanted = t.fulfilment_order_line.c, t.order_line.c.sku_id
+    part = t.bundle_component.c
+    inside = select(part.component_sku_id).where(part.bundle_sku_id == wanted)
+    return or_(
+        wanted.is_(None),
+        and_(work.per_bundle.is_(None), work.sku_id == wanted),
+        and_(work.per_bundle.is_not(None), work.sku_id.in_(inside)),
+    )
 
 
 def by_line(conn: Connection, ffo_line_ids: Iterable[int]) -> dict[int, Decimal]:

@@ -97,25 +97,32 @@ def piece_price(line: Row[Any], lines: Iterable[Row[Any]]) -> int:
 
 
 def sorted_out(
-    told: Iterable[c.ShippedLine], lines: Sequence[Row[Any]], sent: Mapping[int, Decimal]
+    told: Iterable[c.ShippedLine],
+    lines: Sequence[Row[Any]],
+    gone: Mapping[int, Decimal],
+    left: Mapping[int, Decimal],
 ) -> Iterator[tuple[c.ShippedLine, list[Row[Any]]]]:
     """What a parcel holds, each with the lines that it may be for, the likeliest first.
 
-    ``sent``: by line, what earlier parcels of the same report hold. A component that the buyer also
-    ordered by itself is first taken for as many bundles as the parcel completes, then for the line
-    of its own. A location may also name the bundle: it is taken for all that it holds.
+    By line, ``gone``: what has left; ``left``: what the location may still have. The caller keeps
+    both up to date with what it is given. A component that the buyer also ordered by itself is
+    first taken for as many bundles as the parcel completes, then for the line of its own, and what
+    is too much once more for whole bundles. A location may also name the bundle: it is taken for
+    all that it holds.
     """
     reported = [part for one in told for part in _opened(one, lines)]
-    alone = [line for line in lines if line.per_bundle is None]
-    parts = [line for line in lines if line.per_bundle is not None]
-    left = [one.quantity for one in reported]
-    for group in _by_order_line(parts).values():
-        for place, line, qty in list(_completing(group, reported, left, sent)):
-            left[place] -= qty
-            yield replace(reported[place], quantity=qty), [line]
-    for one, rest in zip(reported, left, strict=True):
+    mine = [[line for line in _alone_first(lines) if _is_for(one, line)] for one in reported]
+    rests = [one.quantity for one in reported]
+    yield from _whole_ones(lines, reported, rests, gone, left)
+    for place, meant in enumerate(mine):
+        wanted = sum((max(_NONE, left[line.id]) for line in meant), _NONE)
+        if (qty := min(rests[place], wanted)) > 0:
+            rests[place] -= qty
+            yield replace(reported[place], quantity=qty), meant
+    yield from _whole_ones(lines, reported, rests, gone, None)
+    for one, meant, rest in zip(reported, mine, rests, strict=True):
         if rest > 0:
-            yield replace(one, quantity=rest), [ln for ln in (*alone, *parts) if _is_for(one, ln)]
+            yield replace(one, quantity=rest), meant
 
 
 def by_parcel(
@@ -149,6 +156,29 @@ def by_parcel(
             if qty > 0
         ]
     return told
+
+
+def _alone_first(lines: Sequence[Row[Any]]) -> list[Row[Any]]:
+    return sorted(lines, key=lambda line: line.per_bundle is not None)
+
+
+def _whole_ones(
+    lines: Sequence[Row[Any]],
+    reported: Sequence[c.ShippedLine],
+    rests: list[Decimal],
+    gone: Mapping[int, Decimal],
+    left: Mapping[int, Decimal] | None,
+) -> Iterator[tuple[c.ShippedLine, list[Row[Any]]]]:
+    """Parts of the bundles that ``rests`` complete, which go down; ``left``: null for no limit."""
+    for group in _by_order_line(line for line in lines if line.per_bundle is not None).values():
+        whole = min(
+            _whole(line, gone[line.id] + _reported(line, reported, rests)) for line in group
+        )
+        if left is not None:
+            whole = min(whole, *(_whole(line, gone[line.id] + left[line.id]) for line in group))
+        for place, line, qty in list(_completing(group, reported, rests, gone, whole)):
+            rests[place] -= qty
+            yield replace(reported[place], quantity=qty), [line]
 
 
 def _by_order_line(lines: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
@@ -206,17 +236,10 @@ def _completing(
     group: Sequence[Row[Any]],
     reported: Sequence[c.ShippedLine],
     left: Sequence[Decimal],
-    sent: Mapping[int, Decimal],
+    gone: Mapping[int, Decimal],
+    whole: Decimal,
 ) -> Iterator[tuple[int, Row[Any], Decimal]]:
-    """(place in ``reported``, line, pieces) of all the bundles that what is ``left`` completes."""
-    gone = {line.id: line.qty_shipped + sent.get(line.id, _NONE) for line in group}
-    whole = min(
-        min(
-            _whole(line, line.qty - line.qty_cancelled),
-            _whole(line, gone[line.id] + _reported(line, reported, left)),
-        )
-        for line in group
-    )
+    """(place in ``reported``, line, pieces) of what is ``left`` until ``whole`` bundles are."""
     for line in group:
         lacking = pieces(line, whole) - gone[line.id]
         for place, one in enumerate(reported):

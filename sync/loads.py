@@ -19,12 +19,14 @@ from sync import bundles
 class Load:
     """What a shipment takes, by fulfilment line.
 
-    ``left``: what of its work the location may still have. ``sent``: what is shipped of the work;
-    ``over``: what left beyond it, of work that had ended (``late``) all. ``strangers``: goods that
-    the location was never asked for. ``rows``: what is in all parcels.
+    ``gone``: what has left, of its work and beyond. ``left``: what of its work the location may
+    still have. ``sent``: what is shipped of the work; ``over``: what left beyond it, of work that
+    had ended (``late``) all. ``strangers``: goods that the location was never asked for. ``rows``:
+    what is in all parcels.
     """
 
     lines: Sequence[Row[Any]]
+    gone: dict[int, Decimal]
     left: dict[int, Decimal]
     late: bool
     sent: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -39,14 +41,14 @@ class Load:
         """
         inside: dict[int, dict[str, Any]] = {}
         reported = parcel.lines or self._all_that_is_left()
-        gone = {line.id: self.sent[line.id] + self.over[line.id] for line in self.lines}
-        for told, meant in bundles.sorted_out(reported, self.lines, gone):
+        for told, meant in bundles.sorted_out(reported, self.lines, self.gone, self.left):
             for line, qty, over in self._shares(told, meant):
                 row = inside.setdefault(
                     line.id, {"ffo_line_id": line.id, "qty": Decimal(0), "qty_over": Decimal(0)}
                 )
                 row["qty"] += qty
                 row["qty_over"] += over
+                self.gone[line.id] += qty
                 self.sent[line.id] += qty - over
                 self.over[line.id] += over
         self.rows += inside.values()
@@ -88,10 +90,11 @@ class Load:
 def load_of(conn: Connection, lines: Sequence[Row[Any]], *, late: bool) -> Load:
     """Of work that had ended the location may have had all that it was given."""
     over = overshipments.by_line(conn, [line.id for line in lines])
+    gone = {line.id: line.qty_shipped + over.get(line.id, Decimal(0)) for line in lines}
     left = {
         line.id: Decimal(
-            line.qty - line.qty_shipped - (over.get(line.id, 0) if late else line.qty_cancelled)
+            line.qty - (gone[line.id] if late else line.qty_shipped + line.qty_cancelled)
         )
         for line in lines
     }
-    return Load(lines, left, late)
+    return Load(lines, gone, left, late)

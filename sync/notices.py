@@ -1,9 +1,10 @@
-"""Telling the channel what has shipped: one intent per package, in order."""
+"""Telling the channel what has shipped: by package, in order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from sync.context import Hub
 
 
 def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
-    """Write down a notice for every package that the channel was not told of yet.
+    """Write down a notice for every package that the channel was not told of, or not of all of it.
 
     A package without a tracking number waits until it has one. Returns the stream to wake.
     """
@@ -34,8 +35,10 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
     )
     # A parcel of parts whose bundle is not complete yet holds nothing that the channel knows.
     packages = [p for p in every if p.tracking_number and (inside[p.id] or p.id not in holds)]
-    told = {row.idempotency_key for row in intents.of_subject(conn, "tracking", order_id)}
-    fresh = [p for p in packages if _key(p) not in told]
+    told: dict[str, list[Row[Any]]] = {}
+    for row in intents.of_subject(conn, "tracking", order_id):
+        told.setdefault(row.body["package_reference"], []).append(row)
+    fresh = [p for p in packages if _is_news(inside[p.id], told.get(p.package_reference))]
     complete = _complete(orders.lines(conn, [order_id])[order_id])
     for package in fresh:
         last = complete and package.id == fresh[-1].id
@@ -45,15 +48,26 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
             connection_id=link.id,
             kind="tracking",
             subject=("sales_order", order_id),
-            key=_key(package),
+            key=_key(package, told.get(package.package_reference, ())),
             body=msgspec.to_builtins(notice),
             now=now,
         )
     return {f"push:{link.name}"} if fresh else set()
 
 
-def _key(package: Row[Any]) -> str:
-    return f"tracking:{package.id}"
+def _key(package: Row[Any], told: Sequence[Row[Any]]) -> str:
+    return f"tracking:{package.id}" + (f":{len(told) + 1}" if told else "")
+
+
+def _is_news(inside: Sequence[c.ShippedLine], told: Sequence[Row[Any]] | None) -> bool:
+    """Was the package not told, or with less than it is known to hold by now?
+
+    The order may have room only later for a part of what left in one parcel.
+    """
+    if told is None:
+        return True
+    said = sum(Decimal(line["quantity"]) for line in told[-1].body["lines"])
+    return sum(line.quantity for line in inside) > said
 
 
 def _complete(lines: Sequence[Row[Any]]) -> bool:

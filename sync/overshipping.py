@@ -48,10 +48,7 @@ def settle(
 
 def _superfluous(conn: Connection, order_id: int, rows: Sequence[Row[Any]]) -> dict[int, Decimal]:
     """How much of the work in hand the goods make superfluous, by order line."""
-    over: dict[int, Decimal] = {}
-    for (_, line_id), group in _by_work(rows).items():
-        parts = _parts(conn, group[0])
-        over[line_id] = over.get(line_id, Decimal(0)) + bundles.completed(parts, _pieces(group))
+    over = _completed(conn, rows)
     found = {}
     for line in orders.lines(conn, [order_id])[order_id]:
         if line.id in over:
@@ -60,11 +57,27 @@ def _superfluous(conn: Connection, order_id: int, rows: Sequence[Row[Any]]) -> d
     return {line_id: qty for line_id, qty in found.items() if qty > 0}
 
 
+def _completed(conn: Connection, rows: Sequence[Row[Any]]) -> dict[int, Decimal]:
+    """How many of what was ordered the goods make whole, by order line, where any.
+
+    Parts without the rest of their bundle make nothing superfluous: the buyer still needs a whole.
+    """
+    over: dict[int, Decimal] = {}
+    for (_, line_id), group in _by_work(rows).items():
+        if (whole := bundles.completed(_parts(conn, group[0]), _pieces(group))) > 0:
+            over[line_id] = over.get(line_id, Decimal(0)) + whole
+    return over
+
+
 def _by_work(rows: Sequence[Row[Any]]) -> dict[tuple[int, int], list[Row[Any]]]:
-    """By fulfilment order and order line, of which a bundle has several fulfilment lines."""
+    """By fulfilment order and order line, of which a bundle has several fulfilment lines.
+
+    Goods in whose place the channel has put others are not what the order wants: left out.
+    """
     found: dict[tuple[int, int], list[Row[Any]]] = {}
     for row in rows:
-        found.setdefault((row.ffo_id, row.order_line_id), []).append(row)
+        if row.fits:
+            found.setdefault((row.ffo_id, row.order_line_id), []).append(row)
     return found
 
 
@@ -125,7 +138,7 @@ def _line(conn: Connection, order_id: int, line_id: int) -> Row[Any]:
 
 def stop_superfluous(conn: Connection, order_id: int, now: datetime) -> set[str]:
     """Ask the locations to stop that are about to send what has left already."""
-    over = {row.order_line_id for row in overshipments.of_order(conn, order_id)}
+    over = _completed(conn, overshipments.of_order(conn, order_id))
     wake: set[str] = set()
     for ffo in fulfilment.of_order(conn, order_id) if over else ():
         if ffo.work_state in fulfilment.HANDED_OVER and _would_send(conn, ffo, over):
@@ -147,9 +160,6 @@ def _tell_a_person(
         f"{row.qty_over.normalize():f} x {row.sku} from {row.location} ({row.reference})"
         for row in rows
     )
-    reason = (
-        f"more left than the order is for: {goods}"
-        if twice
-        else f"shipped after it was cancelled: {goods}"
-    )
-    history.place_hold(conn, order_id, "manual", reason, REMEDY, now)
+    too_much = "more left than the order is for: "
+    reason = (too_much if twice else "shipped after it was cancelled: ") + goods
+    history.place_hold(conn, order_id, "manual", reason, REMEDY, now, instead_of=too_much)

@@ -206,10 +206,10 @@ def _shipped(
         f"{ffo.reference}: {len(shipment.packages)} parcel(s) with {shipment.carrier}",
         now,
     )
-    _tell_of_strangers(conn, ffo, load.strangers, now)
     wake = overshipping.settle(conn, hub, ffo.order_id, now, tell=True)
     wake |= notices.plan(conn, hub, ffo.order_id, now)
     cancellation.settle_order(conn, ffo.order_id, now)
+    _tell_of_strangers(conn, ffo, load.strangers, now)
     if not late and orders.get(conn, ffo.order_id).channel_status == "cancelled":
         reason = f"{ffo.reference} was shipped, and the channel has cancelled the order"
         history.place_hold(conn, ffo.order_id, "manual", reason, overshipping.REMEDY, now)

@@ -217,6 +217,51 @@ def test_what_ships_although_the_channel_cancelled_it_is_told(bench: Bench) -> N
     assert holds(bench)["manual"].endswith("and the channel has cancelled the order")
 
 
+def test_what_finds_room_later_is_told_of_a_parcel_that_was_told_already(bench: Bench) -> None:
+    jersey_first(bench, units=2)
+    bench.run(drain.push, "bob")
+    report(bench, reference(bench), "s1", "shipped", 3)
+    bench.run(drain.push, "shop")
+    assert release(bench) == ["manual"]
+    edited(bench, {"A": 3})
+    for _ in range(2):
+        bench.run(allocation.allocate)
+        bench.run(drain.push, "shop")
+    assert counters(bench) == (3, 0, 0, 0)
+    notices = bench.shop.notices
+    assert len({one.package_reference for one in notices}) == 1
+    assert [(int(one.lines[0].quantity), one.complete) for one in notices] == [(2, True), (3, True)]
+
+
+def test_late_goods_are_not_booked_for_another_sku_that_the_buyer_has_now(bench: Bench) -> None:
+    late = rerouted(bench)
+    bench.put("C", "berlin", 5)
+    edited(bench, {"C": 2})
+    bench.run(allocation.allocate)
+    report(bench, late, "s1", "shipped", 2)
+    assert holds(bench)["manual"].startswith("more left than the order is for: 2 x A from jersey")
+    assert counters(bench) == (0, 2, 0, 0), "the buyer still gets C"
+    assert release(bench) == ["manual"]
+    bench.run(allocation.allocate)
+    bench.run(drain.push, "labels")
+    assert work(bench)[-1] == ("berlin", "shipped")
+    assert on_hand(bench)["jersey"] == 3
+
+
+def test_a_person_is_told_of_all_that_is_wrong_with_a_parcel(bench: Bench) -> None:
+    jersey_first(bench, units=1)
+    bench.run(drain.push, "bob")
+    told = [c.ShippedLine(sku=sku, quantity=Decimal(2)) for sku in "AZ"]
+    parcel = c.Package(tracking_number="1Z", lines=tuple(told))
+    shipment = c.Shipment(
+        reference=reference(bench), external_id="s1", state="shipped", packages=(parcel,)
+    )
+    with bench.store.write() as conn:
+        shipping.record(conn, bench.hub, shipment, bench.clock.now())
+    assert "1 x A from jersey" in holds(bench)["manual"]
+    assert holds(bench)["manual"].endswith("a parcel holds what was not asked for: 2 x Z")
+
+
 @settings(
     max_examples=12,
     deadline=None,

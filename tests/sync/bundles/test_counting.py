@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mappings import canonical as c
 from sync import bundles
+from sync.loads import Load
 
 NONE = Decimal(0)
 
@@ -43,15 +44,13 @@ def of_set(sets: int, alone: int, **inside: int) -> list[Any]:
 
 
 def take(lines: list[Any], told: list[c.ShippedLine]) -> tuple[list[Any], list[Any]]:
-    """Book a parcel as ``sync.shipping`` does; returns the lines after it, and its contents."""
-    sent: dict[int, Decimal] = {}
-    for one, candidates in bundles.sorted_out(told, lines, {}):
-        left = one.quantity
-        for line in candidates:
-            room = line.qty - line.qty_cancelled - line.qty_shipped - sent.get(line.id, NONE)
-            qty = min(left, room)
-            sent[line.id] = sent.get(line.id, NONE) + qty
-            left -= qty
+    """Book a parcel of nothing too much; returns the lines after it, and its contents."""
+    gone = {line.id: line.qty_shipped for line in lines}
+    left = {line.id: line.qty - line.qty_cancelled - line.qty_shipped for line in lines}
+    load = Load(lines, gone, left, late=False)
+    load.take(c.Package(tracking_number="1Z", carrier="ups", lines=tuple(told)))
+    assert (dict(load.over), load.strangers) == (dict.fromkeys(load.over, NONE), [])
+    sent = load.sent
     after = [replace(ln, qty_shipped=ln.qty_shipped + sent.get(ln.id, NONE)) for ln in lines]
     rows = [
         SimpleNamespace(
@@ -73,7 +72,8 @@ def packings(draw: st.DrawFn) -> tuple[list[Any], list[dict[str, int]]]:
     for sku in draw(st.permutations(pieces)):
         parcel = parcels[draw(st.integers(0, len(parcels) - 1))]
         parcel[sku] = parcel.get(sku, 0) + 1
-    return lines, parcels
+    # Of a parcel without contents it is taken that it holds all.
+    return lines, [parcel for parcel in parcels if parcel]
 
 
 @given(packings())
