@@ -10,31 +10,17 @@ from typing import Any
 
 import pytest
 import structlog
-from click.testing import CliRunner, Result
 
 from connectors.base import RawRecord
-from jobs.cli import cli
 from jobs.commands.options import opened
 from mappings.library import SHIPPED
 from state import catalogue
 from sync import intake
+from tests.jobs import commands
 
 
-class Commands:
+class Commands(commands.Commands):
     """An installation with one shop, and orders in its inbox."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.settings = folder / "settings.toml"
-
-    def __call__(self, *arguments: str) -> Result:
-        given = ["--config", str(self.settings), *arguments]
-        return CliRunner().invoke(cli, given, prog_name="crossdock")
-
-    def json(self, *arguments: str) -> Any:
-        done = self(*arguments, "--json")
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
 
     def take(self, *payloads: dict[str, Any]) -> None:
         with opened(self.settings) as installation:

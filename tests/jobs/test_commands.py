@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import signal
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
-import structlog
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from connectors.registry import CONNECTORS
 from jobs.catalogue import JOBS
@@ -28,16 +23,7 @@ from sandbox.vendors import woocommerce
 from sandbox.world import World
 from state import streams
 from state.store import Store
-
-
-@pytest.fixture(autouse=True)
-def logging_left_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+from tests.jobs.commands import Commands
 
 
 @pytest.fixture
@@ -54,28 +40,6 @@ def shop_url(today: datetime) -> Iterator[str]:
     world.advance_to(today)
     with serve(sandbox) as url:
         yield f"{url}/woo"
-
-
-class Commands:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, *arguments: str) -> Result:
-        runner = CliRunner()
-        settings = ["--config", str(self.folder / "settings.toml")]
-        return runner.invoke(cli, [*settings, *arguments], prog_name="crossdock")
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        """What a command prints with --json: exactly one document."""
-        done = self(*arguments, "--json")
-        assert done.exit_code == code, done.output
-        return json.loads(done.stdout)
-
-    def rows(self, query: str) -> list[Any]:
-        store = sqlite3.connect(self.folder / "crossdock.db")
-        found = store.execute(query).fetchall()
-        store.close()
-        return found
 
 
 @pytest.fixture

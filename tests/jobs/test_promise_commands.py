@@ -6,16 +6,14 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
-from click.testing import CliRunner, Result
 
-from jobs.cli import cli
 from jobs.commands.options import opened
 from mappings import canonical as c
 from state import catalogue, stock
+from tests.jobs.commands import Commands
 
 SETTINGS = """
 [connections.shop]
@@ -41,20 +39,6 @@ cap = 1
 tag = "no-such"
 cap = 1
 """
-
-
-class Commands:
-    def __init__(self, folder: Path) -> None:
-        self.settings = folder / "settings.toml"
-
-    def __call__(self, *arguments: str) -> Result:
-        given = ["--config", str(self.settings), *arguments]
-        return CliRunner().invoke(cli, given, prog_name="crossdock")
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        done = self(*arguments, "--json")
-        assert done.exit_code == code, done.output
-        return json.loads(done.stdout)
 
 
 @pytest.fixture

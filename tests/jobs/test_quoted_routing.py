@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
-from click.testing import CliRunner, Result
 
-from jobs.cli import cli
 from sandbox import installation, truth
 from sandbox.app import Sandbox
 from sandbox.clock import ManualClock
 from sandbox.server import serve
 from sandbox.world import World
+from tests.jobs.commands import Commands
 
 DAY = datetime(2026, 11, 2, 6, tzinfo=UTC)
 RULES = """currency = "EUR"
@@ -31,33 +27,6 @@ connection = "labels"
 services = ["dpd_*"]
 percent = 10
 """
-
-
-@pytest.fixture(autouse=True)
-def logging_left_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-class Commands:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, *arguments: str) -> Result:
-        settings = ["--config", str(self.folder / "settings.toml")]
-        return CliRunner().invoke(cli, [*settings, *arguments], prog_name="crossdock")
-
-    def well(self, *arguments: str) -> str:
-        done = self(*arguments)
-        assert done.exit_code == 0, done.output
-        return done.stdout
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.well(*arguments, "--json"))
 
 
 @pytest.fixture

@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from click.testing import CliRunner, Result
 
-from jobs.cli import cli
+from tests.jobs import commands
 
 
-@pytest.fixture(autouse=True)
-def logging_left_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-class Commands:
+class Commands(commands.Commands):
     """An installation with SKUs A, B and KIT, two own locations, and a drop folder's."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, *arguments: str) -> Result:
-        settings = ["--config", str(self.folder / "settings.toml")]
-        return CliRunner().invoke(cli, [*settings, *arguments], prog_name="crossdock")
-
     def stock(self, *arguments: str, code: int = 0) -> str:
-        done = self("stock", *arguments)
-        assert done.exit_code == code, done.output
-        return done.stdout if code == 0 else done.output
+        return self.well("stock", *arguments, code=code)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        done = self("stock", *arguments, "--json")
-        assert done.exit_code == code, done.output
-        return json.loads(done.stdout)
+        return super().json("stock", *arguments, code=code)
 
     def file(self, *lines: str, columns: str = "sku,qty") -> str:
         path = self.folder / "goods.csv"
