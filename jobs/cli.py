@@ -1,4 +1,4 @@
-"""The ``crossdock`` command. Every sub-command is a module of ``jobs.commands``."""
+"""The ``crossdock`` command; its sub-commands are listed in ``jobs.commands``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Cli(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"jobs.commands.{COMMANDS[cmd_name]}")
+        module = import_module(COMMANDS[cmd_name])
         command: click.Command = getattr(module, cmd_name)
         return command
 
