@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import httpx
@@ -159,6 +159,7 @@ def retry_after_s(headers: httpx.Headers, now: datetime) -> float | None:
     return None
 
 
+@lru_cache(maxsize=8)  # a vendor's clock has the same second for many replies
 def http_date(text: str) -> datetime | None:
     """An HTTP date as an aware datetime, or null when it is none."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -153,7 +152,7 @@ class Many(TypeDecorator[list[Any]]):
 
 
 def _json_text(values: Any) -> str:
-    return json.dumps(list(values))
+    return msgspec.json.encode(list(values)).decode()
 
 
 class among(FunctionElement[bool]):  # noqa: N801 - reads as the function it is

@@ -11,12 +11,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Select, or_, select
+from sqlalchemy import CompoundSelect, Connection, Dialect, Select, select
 
 from state import tables as t
 from state.batches import among, insert_of
 
 _PENDING = "crossdock_dirty_skus"
+
+_PART = t.bundle_component.c
+_INSIDE = select(_PART.component_sku_id).where(among(_PART.bundle_sku_id, "ids"))
+_AROUND = select(_PART.bundle_sku_id).where(among(_PART.component_sku_id, "ids"))
+_THESE = select(t.sku.c.id).where(among(t.sku.c.id, "ids"))
 
 
 @contextmanager
@@ -48,26 +53,32 @@ def write_marks(conn: Connection) -> None:
 
     Demand for a bundle is demand for its components, and theirs is their other bundles'.
     """
-    ids = sorted(conn.info[_PENDING])
+    ids = conn.info[_PENDING]
     if not ids:
         return
-    conn.info[_PENDING].clear()
-    part = t.bundle_component.c
-    inside = select(part.component_sku_id).where(among(part.bundle_sku_id, ids))
-    singles = select(t.sku.c.id).where(or_(among(t.sku.c.id, ids), t.sku.c.id.in_(inside)))
-    around = select(part.bundle_sku_id).where(part.component_sku_id.in_(singles))
-    mark_dirty_among(conn, singles.union(around))
+    conn.info[_PENDING] = set()
+    for query in (_INSIDE, _AROUND):
+        ids.update(conn.scalars(query, {"ids": ids}))
+    conn.execute(_marking(conn.dialect, _THESE), {"ids": sorted(ids)})
 
 
 def mark_dirty_among(conn: Connection, sku_ids: Select[Any] | CompoundSelect[Any]) -> None:
-    """Have the promise of the SKUs that a query selects computed anew; written at once.
+    """Have the promise of the SKUs that a query selects computed anew; written at once."""
+    conn.execute(_marking(conn.dialect, sku_ids))
 
-    A mark that is there already is written once more: that locks its row, so that on PostgreSQL
-    the promise job cannot take the mark away before what caused this one is committed.
+
+def _marking(dialect: Dialect, sku_ids: Select[Any] | CompoundSelect[Any]) -> Any:
+    """An INSERT of the marks of the SKUs that a query selects.
+
+    On PostgreSQL a mark that is there already is written once more: that locks its row, so that
+    the promise job cannot take the mark away before what caused this one is committed. SQLite has
+    one writer at a time.
     """
     chosen = sku_ids.subquery()
     column = chosen.c[0]
     ordered = select(column).where(column.is_not(None)).distinct().order_by(column)
-    statement = insert_of(conn.dialect)(t.dirty_sku).from_select(["sku_id"], ordered)
+    statement = insert_of(dialect)(t.dirty_sku).from_select(["sku_id"], ordered)
+    if dialect.name == "sqlite":
+        return statement.on_conflict_do_nothing()
     kept = {"sku_id": statement.excluded.sku_id}
-    conn.execute(statement.on_conflict_do_update(index_elements=["sku_id"], set_=kept))
+    return statement.on_conflict_do_update(index_elements=["sku_id"], set_=kept)

@@ -11,25 +11,24 @@ import threading
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import Connection, text
-
 from state.store import Store
 
 _MICRO = 1_000_000
 
 # The later of row and now: an idle bucket does not save up more than its burst.
-_TAKE = text(
+_TAKE = (
     "INSERT INTO rate_bucket (key, tat_us) VALUES (:key, :now + :step) "
     "ON CONFLICT (key) DO UPDATE SET tat_us = :step + "
     "CASE WHEN rate_bucket.tat_us > :now THEN rate_bucket.tat_us ELSE :now END "
     "WHERE rate_bucket.tat_us <= :latest "
     "RETURNING tat_us"
 )
-_LOOK = text("SELECT tat_us FROM rate_bucket WHERE key = :key")
-_BLOCK = text(
+_LOOK = "SELECT tat_us FROM rate_bucket WHERE key = :key"
+_BLOCK = (
     "INSERT INTO rate_bucket (key, tat_us) VALUES (:key, :until) "
     "ON CONFLICT (key) DO UPDATE SET tat_us = "
-    "CASE WHEN rate_bucket.tat_us > :until THEN rate_bucket.tat_us ELSE :until END"
+    "CASE WHEN rate_bucket.tat_us > :until THEN rate_bucket.tat_us ELSE :until END "
+    "RETURNING tat_us"
 )
 
 
@@ -72,9 +71,8 @@ class RateBuckets:
         now = _micros(self._clock.now())
         latest = now + slack + round(patience_s * _MICRO)
         asked = {"key": key, "now": now, "step": step, "latest": latest}
-        with self._store.write(durable=False) as conn:
-            taken = conn.execute(_TAKE, asked).scalar()
-            arrival = taken - step if taken is not None else self._arrival(conn, key, now)
+        taken = self._store.at_once(_TAKE, asked)
+        arrival = self._arrival(key, now) if taken is None else taken[0] - step
         return max(0, arrival - slack - now) / _MICRO
 
     def block(self, key: str, seconds: float) -> None:
@@ -83,11 +81,11 @@ class RateBuckets:
             # Known since this process asked for the token of the very call that was refused.
             slack = self._slack_us.get(key, 0)
         until = _micros(self._clock.now()) + round(seconds * _MICRO) + slack
-        with self._store.write(durable=False) as conn:
-            conn.execute(_BLOCK, {"key": key, "until": until})
+        self._store.at_once(_BLOCK, {"key": key, "until": until})
 
-    def _arrival(self, conn: Connection, key: str, now: int) -> int:
-        return max(now, conn.execute(_LOOK, {"key": key}).scalar() or 0)
+    def _arrival(self, key: str, now: int) -> int:
+        found = self._store.at_once(_LOOK, {"key": key})
+        return max(now, found[0] if found else 0)
 
 
 def _micros(moment: datetime) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from state import tables as t
 from state.store import Store
@@ -56,3 +58,36 @@ def test_sqlite_is_set_up_to_survive_a_power_cut_and_to_check_references(tmp_pat
         }
     store.close()
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_sqlite_writes_its_notes_of_a_transaction_nowhere_and_sorts_on_disk(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'crossdock.db'}")
+    found = []
+    for way in (store.read, store.write, store.write, store.read):
+        with way() as conn:
+            found.append(conn.exec_driver_sql("PRAGMA temp_store").scalar())
+    store.close()
+    file, memory = 1, 2
+    assert found == [file, memory, memory, file]
+
+
+_ONCE = "INSERT INTO rate_bucket (key, tat_us) VALUES (:key, :tat) RETURNING tat_us"
+
+
+def test_a_statement_at_once_is_committed_and_gives_its_row(store: Store) -> None:
+    assert store.at_once(_ONCE, {"key": "k", "tat": 7}) == (7,)
+    with store.write() as conn:
+        conn.execute(update(t.rate_bucket).values(tat_us=8))
+    found = store.at_once("SELECT tat_us FROM rate_bucket WHERE key = :key", {"key": "k"})
+    assert found == (8,)
+    gone = store.at_once("SELECT tat_us FROM rate_bucket WHERE key = :key", {"key": "other"})
+    assert gone is None
+
+
+def test_a_statement_at_once_fails_as_any_other(store: Store) -> None:
+    """Whoever sorts errors knows SQLAlchemy's, and not those of each driver."""
+    store.at_once(_ONCE, {"key": "k", "tat": 7})
+    with pytest.raises(DBAPIError):
+        store.at_once(_ONCE, {"key": "k", "tat": 7})
+    with pytest.raises(DBAPIError):
+        store.at_once("SELECT nothing FROM nowhere WHERE key = :key", {"key": "k"})
