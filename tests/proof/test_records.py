@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from click.testing import CliRunner
-from msgspec import to_builtins
 
 from proof import __main__ as front
 from proof import records, report
@@ -20,7 +20,7 @@ def record() -> Record:
 def test_evidence_comes_back_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "evidence" / "one.json"
     records.write(path, [record()])
-    assert to_builtins(records.read(path)) == to_builtins([record()])
+    assert msgspec.json.encode(records.read(path)) == msgspec.json.encode([record()])
 
 
 def test_the_page_names_each_claim_its_command_and_its_planted_bugs(tmp_path: Path) -> None:
