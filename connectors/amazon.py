@@ -20,7 +20,18 @@ from pydantic import Field, SecretStr
 from connectors.amazon_feeds import FEED_MESSAGES, ListingsFeed
 from connectors.amazon_listings import ListingSearch
 from connectors.amazon_orders import OrderSearch
-from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate, RawRecord
+from connectors.base import (
+    Config,
+    Cursor,
+    Finding,
+    Info,
+    Outcome,
+    Page,
+    Push,
+    Rate,
+    RawRecord,
+    Retention,
+)
 from connectors.errors import Rejected
 from connectors.http import Door, segment
 from connectors.oauth import Grant, RefreshedToken
@@ -71,6 +82,9 @@ class Amazon:
             "push_stock": "amazon.stock",
             "push_tracking": "amazon.tracking",
         },
+        # Amazon's data protection policy: 30 days after delivery. Of what is delivered by others
+        # nobody tells the day; twice as long covers the parcel's way.
+        personal_data=Retention(after_delivery_days=30, after_change_days=60),
     )
 
     def __init__(

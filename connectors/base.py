@@ -7,7 +7,7 @@ stores or catches: the door (``connectors.http``) and the engine (``sync``) do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, Self, runtime_checkable
@@ -134,12 +134,21 @@ class Config(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How many days the vendor lets us keep its buyers' personal data: after the delivery, and,
+    where none is known, after the last thing that happened to an order."""
+
+    after_delivery_days: int
+    after_change_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
     """What a connector is. ``pushes`` is keyed by capability name (``push_stock`` ...).
 
     ``restores_stock``: a channel that raises its own quantity again when an order is cancelled.
     Where that is not certain it is false: the promise is then written once more, which does no
-    harm.
+    harm. ``personal_data``: how long the vendor lets us keep it, where it says so.
     """
 
     name: str
@@ -150,6 +159,7 @@ class Info:
     definitions: Mapping[str, str] = field(default_factory=dict)
     """Stream or push name -> mapping definition, e.g. ``orders`` -> ``woocommerce.orders``."""
     restores_stock: bool = False
+    personal_data: Retention | None = None
 
 
 @runtime_checkable
@@ -216,6 +226,18 @@ class SetsAside(Protocol):
         """Input that could not become records at all and waits for a person, with the reason.
 
         Asks nobody outside. Raises ``Unreachable`` when the folder it is kept in is away.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsFiles(Protocol):
+    def rewrite_kept(self, change: Callable[[str], str]) -> int:
+        """Put ``change`` of its text in the place of every file that is kept to look back at, where
+        it differs; returns how many did.
+
+        Files that wait to be read or collected belong to the partner and are left alone. Raises
+        ``Unreachable`` when the folder is away.
         """
         ...
 

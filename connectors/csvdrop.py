@@ -8,7 +8,7 @@ they are safe. A cancellation is a request: the answer is a shipment row with it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, 
 from connectors.csvout import CsvOut
 from connectors.csvrecords import STREAMS, Stream
 from connectors.csvtext import BadFile, Dialect, Row, read_rows
-from connectors.dropfolder import inside, reachable, shown
+from connectors.dropfolder import inside, reachable, rewrite_texts, shown
 from connectors.dropinbox import REASON, Dropped, Inbox, Notes
 from connectors.dropoutbox import Outbox
 from connectors.errors import ConfigProblem
@@ -110,6 +110,11 @@ class CsvDrop:
             remedy = "Read the .reason.txt files, mend and drop again, or move them elsewhere."
             findings.append(Finding("rejected", False, f"{count} files set aside", remedy))
         return findings
+
+    def rewrite_kept(self, change: Callable[[str], str]) -> int:
+        """Change the text of archived and rejected files; see ``KeepsFiles``."""
+        folders = [inside(self._config.folder, place) for place in ("archive", "rejected")]
+        return rewrite_texts(folders, self._config.encoding, change)
 
     def set_aside(self) -> Sequence[Finding]:
         """Every file in ``rejected/``, with the reason that was put beside it."""

@@ -1,15 +1,16 @@
 """The layout of a folder shared with a partner, and moving files in it without losing one.
 
 ``in/<stream>/`` is the partner's to write to, ``out/<stream>/`` theirs to collect from;
-``archive/<stream>/`` and ``rejected/<stream>/`` are ours. Nothing is ever deleted or overwritten
-with other bytes, links are never followed, and every name we write is of our own making.
+``archive/<stream>/`` and ``rejected/<stream>/`` are ours. Nothing is ever deleted, nor overwritten
+with other bytes but to take out personal data, links are never followed, and every name we write is
+of our own making.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -89,3 +90,37 @@ def write_atomically(target: Path, content: bytes, mode: int = 0o666) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def rewrite_texts(folders: Sequence[Path], encoding: str, change: Callable[[str], str]) -> int:
+    """Put ``change`` of its text in the place of every file below, where it differs.
+
+    A name stays: it carries the key by which a file that is dropped again is known. Returns how
+    many files were written.
+    """
+    written = 0
+    for folder in folders:
+        with reachable(folder):
+            for path in sorted(folder.glob("*/*")):
+                if path.is_symlink() or not path.is_file():
+                    continue
+                before = path.read_bytes()
+                text, spoken = _decoded(before, encoding)
+                after = change(text).encode(spoken, "replace")
+                if after != before:
+                    write_atomically(path, after)
+                    written += 1
+    return written
+
+
+def _decoded(content: bytes, encoding: str) -> tuple[str, str]:
+    """Text and the encoding that gives exactly these bytes again."""
+    marks = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ()
+    for name in (*marks, "utf-8", encoding):
+        try:
+            text = content.decode(name)
+        except UnicodeDecodeError:
+            continue
+        if text.encode(name) == content:
+            return text, name
+    return content.decode("latin-1"), "latin-1"

@@ -11,6 +11,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import httpx
+from sqlalchemy import Connection
 
 from connectors.base import Connector, EstimatesRates
 from connectors.errors import ConfigProblem
@@ -26,10 +27,11 @@ from jobs.process_lock import ProcessLock
 from jobs.promise_settings import rule_set
 from jobs.runner import Runner
 from jobs.running import count_call
-from jobs.settings import Settings
+from jobs.settings import PersonalDataSettings, Settings
 from jobs.settings_loader import Configuration, SettingsProblem
 from mappings import Definitions
 from state import migrate, streams
+from state.personal.retention import Keep
 from state.rate_buckets import RateBuckets
 from state.store import Store
 from sync.context import Hub, Link, Policy
@@ -142,6 +144,24 @@ def rules_of(configuration: Configuration, file: Path | None = None) -> Rules:
         raise UsageProblem(str(problem), "Mend them, then `crossdock check`.") from None
 
 
+def keeps_by_id(conn: Connection, configuration: Configuration) -> dict[int, Keep]:
+    """How long personal data may stay, of the connections that have a bound.
+
+    Those that the settings do not name any more still hold what they held: their vendor's bound
+    goes on.
+    """
+    configured = configuration.settings.connections
+    found = {}
+    for row in roster.known(conn):
+        info = CONNECTORS[row.connector].info if row.connector in CONNECTORS else None
+        vendor = info.personal_data if info else None
+        given = configured[row.name].personal_data if row.name in configured else None
+        keep = (given or PersonalDataSettings()).keep(vendor)
+        if keep is not None:
+            found[row.id] = keep
+    return found
+
+
 def store_of(settings: Settings) -> Store:
     """The store as it is found; its tables may be of another version, or missing."""
     return Store(settings.store.url)
@@ -197,6 +217,7 @@ def open_app(
     with store.write() as conn:
         migrate.one_at_a_time(conn)
         ids = roster.register(conn, settings, connectors)
+        keeps = keeps_by_id(conn, configuration)
     links = {
         name: Link(
             id=ids[name],
@@ -212,7 +233,7 @@ def open_app(
         promise=rule_set(configuration.promise),
         guard=Limits(**settings.guard.model_dump()),
     )
-    hub = Hub(store, clock, definitions, links, policy, rules)
+    hub = Hub(store, clock, definitions, links, policy, rules, keeps)
     collector.settle()
     return App(configuration, hub, clock, stop or threading.Event())
 

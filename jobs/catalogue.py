@@ -18,6 +18,7 @@ from sync import (
     shipping,
     tracking,
 )
+from sync.privacy import expiry
 from sync.promise import publishing, reading_back
 
 
@@ -103,6 +104,12 @@ _ALL = (
     Job("promise", publishing.publish, "promise", "plan stock writes where a promise changed"),
     Job("holds", housekeeping.expire_holds, "holds", "give back goods whose hold has run out"),
     Job("prune", housekeeping.prune, "prune", "delete old history of runs and old prices"),
+    Job(
+        "expire-personal",
+        expiry.expire,
+        "personal",
+        "erase personal data that was kept for as long as it may be",
+    ),
 )
 
 JOBS = {job.name: job for job in _ALL}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.base import Connector, PullsOrders
@@ -40,6 +40,13 @@ def register(
         sells = isinstance(connectors[name], PullsOrders)
         _serve(conn, ids[name], [places[code] for code in served_by] if sells else [])
     return ids
+
+
+def known(conn: Connection) -> list[Row[Any]]:
+    """id, name and connector of every connection of the store, those of former settings among
+    them, by name."""
+    row = t.connection.c
+    return list(conn.execute(select(row.id, row.name, row.connector).order_by(row.name)))
 
 
 def _connection(conn: Connection, name: str, timezone: str, connector: Connector) -> int:

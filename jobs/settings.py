@@ -25,7 +25,9 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from connectors.base import Retention
 from jobs.promise_settings import GuardSettings, PromiseSettings
+from state.personal.retention import Keep
 from sync.routing.hours import hours_of, opening
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -99,6 +101,7 @@ class GlobalEvery(Section):
     promise: Interval = 60
     holds: Interval = 300
     prune: Interval = 3600
+    personal: Interval = 86_400
 
 
 class JobSettings(Section):
@@ -161,6 +164,30 @@ class Every(Section):
     rates: Interval = 300
 
 
+class PersonalDataSettings(Section):
+    """How long the personal data of a connection's orders may stay. What is not said is the
+    connector's own bound; where it has none either, it stays until it is erased on request."""
+
+    keep_days_after_delivery: int | None = Field(
+        default=None, ge=1, le=3650, description="counted from the last parcel's delivery"
+    )
+    keep_days_after_change: int | None = Field(
+        default=None,
+        ge=1,
+        le=3650,
+        description="where no delivery is known: from the last thing that happened to the order",
+    )
+
+    def keep(self, vendor: Retention | None) -> Keep | None:
+        """Null: no bound. One of the two alone holds for both."""
+        given = self.keep_days_after_delivery, self.keep_days_after_change
+        allowed = (vendor.after_delivery_days, vendor.after_change_days) if vendor else given[::-1]
+        delivery, change = (own or bound for own, bound in zip(given, allowed, strict=True))
+        if delivery is None or change is None:
+            return None
+        return Keep(timedelta(days=delivery), timedelta(days=change))
+
+
 class ConnectionSettings(BaseModel):
     """The keys every connection may have. All others are its connector's own."""
 
@@ -177,6 +204,7 @@ class ConnectionSettings(BaseModel):
     since: AwareDatetime | date | None = Field(
         default=None, description="how far back the first pull goes; default is yesterday"
     )
+    personal_data: PersonalDataSettings = PersonalDataSettings()
 
     def own(self) -> dict[str, Any]:
         """The connector's keys as they were written."""

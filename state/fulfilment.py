@@ -228,6 +228,17 @@ def orders_of(conn: Connection, references: Iterable[str]) -> list[int]:
     return list(conn.scalars(select(ffo.c.order_id).where(where)))
 
 
+def erased_references(conn: Connection, references: Iterable[str]) -> set[str]:
+    """Of our references those whose order has no personal data any more."""
+    order = t.sales_order
+    query = (
+        select(ffo.c.reference)
+        .join(order, order.c.id == ffo.c.order_id)
+        .where(among(ffo.c.reference, references), order.c.erased_at.is_not(None))
+    )
+    return set(conn.scalars(query))
+
+
 def of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
     """An order's fulfilment orders with their location's code and who takes its work."""
     query = (

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from state import tables as t
 from state.batches import among, insert_rows
+from state.card_numbers import without_card_numbers
 from state.ids import take_ids
 
 _compressor = zstandard.ZstdCompressor(level=1)
@@ -30,9 +31,15 @@ State = str
 """mapped, parked, stale, ignored."""
 
 
+NO_CONTENT = b""
+"""In the place of a hash: the record's payloads were erased, and what comes of it later is kept
+without its content. In the place of a body: it was erased, or never kept for that reason."""
+
+
 @dataclass(slots=True)
 class Received:
-    """One payload on its way into the inbox. ``body`` is its JSON text as it came."""
+    """One payload on its way into the inbox. ``body`` is its JSON text as it came, or empty where
+    its content must not be kept."""
 
     external_id: str
     body: bytes
@@ -43,13 +50,15 @@ class Received:
 
 
 def received(external_id: str, body: bytes) -> Received:
-    return Received(external_id, body, hashlib.sha256(body).digest())
+    """A payload to be kept, without card numbers in it. The hash is that of what came."""
+    return Received(external_id, without_card_numbers(body), hashlib.sha256(body).digest())
 
 
 def known(
     conn: Connection, connection_id: int, topic: str, external_ids: Sequence[str]
 ) -> set[tuple[str, bytes]]:
-    """The (external id, content hash) pairs already taken in, among these ids."""
+    """The (external id, content hash) pairs already taken in, among these ids; with the hash
+    ``NO_CONTENT`` those whose content must not be kept."""
     given = {"connection": connection_id, "of_topic": topic, "external_ids": external_ids}
     return {(row[0], bytes(row[1])) for row in conn.execute(_KNOWN, given)}
 
@@ -69,7 +78,7 @@ def add(
                 "topic": topic,
                 "external_id": item.external_id,
                 "sha256": item.sha256,
-                "body": _compressor.compress(item.body),
+                "body": item.body and _compressor.compress(item.body),
                 "received_at": now,
                 "state": item.state,
                 "problems": item.problems,
@@ -81,8 +90,13 @@ def add(
     return ids
 
 
+def is_erased(row: Row[Any]) -> bool:
+    """Whether an inbox row has no payload any more."""
+    return not row.body
+
+
 def text(row: Row[Any]) -> bytes:
-    """The payload of an inbox row as JSON, as the vendor sent it."""
+    """The payload of an inbox row, one not erased, as JSON, as the vendor sent it."""
     return zstandard.ZstdDecompressor().decompress(row.body)
 
 

@@ -90,6 +90,34 @@ class Store:
             raw.close()
         return rows[0] if rows else None
 
+    def wipe_traces(self) -> bool:
+        """Leave no copy of what was erased in the store's own files: none in freed pages, none in
+        the write-ahead log. False: somebody reads an older state, so the log could not be emptied.
+
+        SQLite writes the file anew, and nobody else can write meanwhile. On PostgreSQL the space is
+        given free to be overwritten; its own log and its disk pages are the server's.
+        """
+        if not self.is_sqlite:
+            with self.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.exec_driver_sql("VACUUM")
+            return True
+        raw = self.engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            # The new file is put together where such notes are kept: not in memory.
+            cursor.execute("PRAGMA temp_store = FILE")
+            raw.info[_NOTES] = "FILE"
+            cursor.execute("VACUUM")
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            return False
+        finally:
+            raw.close()
+
     def close(self) -> None:
         self.engine.dispose()
         if "_hasty_engine" in self.__dict__:

@@ -48,7 +48,8 @@ class FieldChange:
 @dataclass(slots=True)
 class Comparison:
     """What became of every record. ``fields`` by canonical path without positions
-    (``lines[].title``), ``parking`` by problem, with the value in the place of ``after``."""
+    (``lines[].title``), ``parking`` by problem, with the value in the place of ``after``.
+    ``erased``: records that have no payload any more."""
 
     records: int = 0
     unchanged: int = 0
@@ -56,6 +57,7 @@ class Comparison:
     newly_parked: int = 0
     unparked: int = 0
     still_parked: int = 0
+    erased: int = 0
     fields: dict[str, FieldChange] = field(default_factory=dict)
     parking: dict[str, FieldChange] = field(default_factory=dict)
 
@@ -104,6 +106,9 @@ def compare(
                 conn, stream.link.id, stream.topic, since=since, after=after, limit=PAGE
             )
         for row in page:
+            if inbox.is_erased(row):
+                into.erased += 1
+                continue
             payload = inbox.text(row)
             old, new = _mapped(stream.in_force, payload), _mapped(stream.proposed, payload)
             _note(into, row.external_id, old, new)

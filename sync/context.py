@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from connectors.base import Clock, Connector, Cursor
 from mappings import Definition, Definitions
+from state.personal.retention import Keep
 from state.store import Store
 from sync.guard.limits import Limits
 from sync.promise.rules import RuleSet
@@ -47,7 +48,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """Everything a job may use; built once by ``jobs.app``."""
+    """Everything a job may use; built once by ``jobs.app``.
+
+    ``keeps``: by connection id, how long the personal data of its orders may stay; of the others it
+    stays until somebody erases it.
+    """
 
     store: Store
     clock: Clock
@@ -55,6 +60,7 @@ class Hub:
     links: Mapping[str, Link]
     policy: Policy = field(default_factory=Policy)
     routing: Rules = field(default_factory=rulefile.shipped)
+    keeps: Mapping[int, Keep] = field(default_factory=dict)
 
     def link(self, run: Run) -> Link:
         if run.connection is None:

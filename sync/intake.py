@@ -17,12 +17,14 @@ from mappings import canonical as c
 from state import catalogue, fulfilment, history, inbox, order_reports, orders, stock
 from state import tables as t
 from state.batches import insert_rows
+from state.personal import erasing as personal
 from sync import amendment, quoting
 from sync.context import Hub, Link, Run
 from sync.guard.cancellations import CancellationWatch
 from sync.guard.watch import holding
 from sync.judgement import holds_of
 from sync.order_rows import order_rows
+from sync.privacy.stripping import stripped
 from sync.promise.writing import note_restock_missing
 from sync.reading import Reading, gathered, read_received, report
 
@@ -84,7 +86,10 @@ def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Readin
         mark = (item.external_id, item.sha256)
         if mark not in seen:
             seen.add(mark)
-            arrivals.append(read_received(definition, item))
+            reading = read_received(definition, item)
+            if (item.external_id, inbox.NO_CONTENT) in seen:
+                reading = stripped(reading)
+            arrivals.append(reading)
     return arrivals
 
 
@@ -235,6 +240,10 @@ def _take_later(
         return
     old = orders.existing(conn, link.id, [arrival.record.channel_order_id])
     row = old[arrival.record.channel_order_id]
+    if row.erased_at is not None and arrival.received.body:
+        # It was erased after this page had been read.
+        arrival = stripped(arrival)
+        personal.empty(conn, [arrival.raw_id])
     if arrival.record.source_version < row.source_version:
         inbox.settle(conn, [arrival.raw_id], "stale")
         intake.count("stale")

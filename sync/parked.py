@@ -260,6 +260,8 @@ def _again(
     take: Callable[[Connection, Hub, Link, Reading], set[str]],
     wake: set[str],
 ) -> bool:
+    if inbox.is_erased(row):
+        return False
     definition = hub.definition(link, topic)
     reading = read(definition, row.external_id, inbox.text(row))
     if reading.record is None:

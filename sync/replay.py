@@ -35,7 +35,7 @@ class Replayed:
 
     ``result``: unparked, still_parked, changed, unreadable (does not map any more and was left as
     it is), older (its version went back; left), renamed (another order id; left), overtaken (a
-    newer report waits or came meanwhile; left).
+    newer report waits or came meanwhile; left), erased (its payload is not there any more; left).
     """
 
     order: str
@@ -100,6 +100,9 @@ class Replay:
                     parked_only=True,
                 )
             for row in page:
+                if inbox.is_erased(row):
+                    yield Replayed(row.external_id, "erased")
+                    continue
                 reading = read(definition, row.external_id, inbox.text(row))
                 reading.raw_id = row.id
                 yield self._unpark(row, reading)
@@ -152,6 +155,9 @@ class Replay:
             for row in page:
                 after = row.id
                 if row.external_id in unparked:
+                    continue
+                if inbox.is_erased(row):
+                    yield Replayed(row.external_id, "erased")
                     continue
                 reading = read(definition, row.external_id, inbox.text(row))
                 reading.raw_id = row.raw_id

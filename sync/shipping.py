@@ -53,11 +53,16 @@ def _take_page(
     wake: set[str] = set()
     references = [r.record.reference for r in readings if r.record is not None]
     fulfilment.lock(conn, fulfilment.orders_of(conn, references))
+    erased = fulfilment.erased_references(conn, references)
     for reading in readings:
         mark = (reading.received.external_id, reading.received.sha256)
         if mark in seen:
             continue
         seen.add(mark)
+        named = reading.record and reading.record.reference
+        if named in erased or (mark[0], inbox.NO_CONTENT) in seen:
+            # It may name the buyer, whom we were asked to forget.
+            reading.received.body = inbox.NO_CONTENT
         fresh.append(reading.received)
         if reading.record is None:
             run.count("parked")

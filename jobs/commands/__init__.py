@@ -23,6 +23,7 @@ COMMANDS = {
     "promise": "jobs.commands.promise",
     "guard": "jobs.commands.guard",
     "export": "jobs.commands.export",
+    "privacy": "jobs.commands.privacy",
 }
 """In the order of the help. A module is imported when its command is asked for: what one needs
 (pandas, say) must not slow down the start of another."""

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from jobs.app import keeps_by_id
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError
 from sync import invariants
+from sync.privacy import expiry
 
 _COLUMNS = {"invariant": "invariant", "subject": "subject", "detail": "detail"}
 
@@ -29,6 +31,9 @@ def audit(config: Path | None, every: bool, as_json: bool) -> None:
     Routing decisions are made again from what is stored with them, and must come out the same; the
     newest, or with --all every one that was made the way this version decides.
 
+    Personal data must be gone when its time is over; an order that is still open keeps its own, and
+    is told.
+
     Ends with 1 when one is violated. Reads only; safe while the daemon runs.
 
     \b
@@ -37,17 +42,20 @@ def audit(config: Path | None, every: bool, as_json: bool) -> None:
       crossdock audit --all
       crossdock audit --json
     """
-    with opened_store(config) as (_, store, _clock), store.read() as conn:
+    with opened_store(config) as (configuration, store, clock), store.read() as conn:
         remade = invariants.remake(conn, None if every else invariants.SAMPLE)
-        broken = [*invariants.check(conn), *remade.violations]
+        keeps = keeps_by_id(conn, configuration)
+        late = expiry.violations(conn, keeps, clock.now())
+        broken = [*invariants.check(conn), *remade.violations, *late]
         looked_at = invariants.summary(conn)
+    rules = len(invariants.RULES) + len(keeps)
     found = [violation.as_json() for violation in broken]
     looked_at |= {"decisions_remade": remade.made, "decisions_skipped": remade.skipped}
     if as_json:
-        show_json({"checked": looked_at, "rules": len(invariants.RULES), "violations": found})
+        show_json({"checked": looked_at, "rules": rules, "violations": found})
     else:
         counts = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in looked_at.items())
-        click.echo(f"{len(invariants.RULES)} rules over {counts}.")
+        click.echo(f"{rules} rules over {counts}.")
         show(found, _COLUMNS, as_json=False, empty="Every invariant holds.")
     if found:
         raise OperatorError(f"{len(found)} violations.", "`crossdock explain ORDER` tells more.")

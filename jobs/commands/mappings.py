@@ -34,6 +34,7 @@ _TOTALS = {
     "newly_parked": "would newly park",
     "unparked": "would map at last",
     "still_parked": "stay parked",
+    "erased": "with their personal data erased",
 }
 
 payload_file = click.argument("payload", type=click.Path(path_type=Path, exists=True))

@@ -29,6 +29,7 @@ RESULTS = {
     "older": "would go back to an older version, left as it is",
     "renamed": "would get another order id, left as it is",
     "overtaken": "a newer report waits or came meanwhile, left as it is",
+    "erased": "with its personal data erased, left as it is",
 }
 
 
@@ -61,7 +62,7 @@ def replay(
             results[done.result] += 1
             if as_json:
                 told.append(_as_json(done))
-            else:
+            elif done.result != "erased":
                 _tell(done)
     if as_json:
         show_json({"dry_run": dry_run, "totals": dict(results), "orders": told})

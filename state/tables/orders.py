@@ -78,6 +78,8 @@ sales_order = table(
     words("source_version"),
     # What the last look that planned nothing saw; while it is so, another would see the same.
     words("waits_for"),
+    # When its personal data was erased; what the channel reports later is kept without any.
+    at("erased_at"),
     UniqueConstraint("connection_id", "channel_order_id"),
     Index("ix_sales_order_work", "intake_state", "channel_status"),
     Index("ix_sales_order_business_date", "business_date"),

@@ -19,6 +19,7 @@ import msgspec
 from sqlalchemy import Connection, Row
 
 from state import routing_history
+from state.personal.erasing import ERASED
 from sync.routing import trace
 from sync.routing.decide import decide
 from sync.routing.decision import Decision
@@ -67,7 +68,8 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Simulated(msgspec.Struct, frozen=True):
-    """``older``: orders decided before there were rule files, which cannot be decided again.
+    """``older``: orders decided before there were rule files, or with their postcode erased since,
+    which cannot be decided again.
 
     ``repeated``: later decisions about the same orders (after a refusal, for the rest), not
     compared.
@@ -96,7 +98,7 @@ def replay(decisions: Iterable[Row[Any]], rules: Rules, since: datetime) -> Simu
     waiting: dict[int, _Pair] = {}
     repeated = 0
     for row in decisions:
-        if not trace.is_told(row):
+        if not trace.is_told(row) or row.policy_version == ERASED:
             older.add(row.order_id)
             continue
         # A decision to wait, or that nothing is there, is followed by the one that counts.

@@ -47,7 +47,8 @@ def commands() -> Iterator[str]:
 def settings(model: type[BaseModel], section: str = "") -> Iterator[tuple[str, str]]:
     """(section, key) of every setting; what stands in a table of its own has that as its section.
 
-    ``every`` is written on one line, so its keys belong to the section it stands in.
+    ``every`` and ``personal_data`` are written on one line: their keys belong to the section that
+    they stand in.
     """
     for key, field in model.model_fields.items():
         inner = _model_of(field.annotation)
@@ -55,7 +56,7 @@ def settings(model: type[BaseModel], section: str = "") -> Iterator[tuple[str, s
             yield from settings(inner, f"{key}.NAME")
         elif inner is None:
             yield section, key
-        elif key == "every":
+        elif key in ("every", "personal_data"):
             yield section, key
             yield from settings(inner, section)
         else:

@@ -289,6 +289,7 @@ def test_the_starter_loads_as_it_is_and_uncommented(tmp_path: Path) -> None:
         "promise": "1m",
         "holds": "5m",
         "prune": "1h",
+        "personal": "1d",
     }
     (tmp_path / "settings.toml").write_text(shown)
     assert load(tmp_path / "settings.toml", CONNECTORS).settings == defaults

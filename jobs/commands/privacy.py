@@ -1,0 +1,254 @@
+"""``crossdock privacy``: what is held on a person, erasing it, and what goes by itself."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from sqlalchemy import Connection
+
+from connectors.dropfolder import write_atomically
+from jobs import roster
+from jobs.app import App, keeps_by_id
+from jobs.commands.options import as_json, opened, opened_store, settings_option
+from jobs.listing import show, show_json
+from jobs.problems import OperatorError
+from state.personal import people, retention
+from sync.privacy import dossier as sync_dossier
+from sync.privacy import erasure
+from sync.privacy.erasure import Asked, Erased, Open
+
+_FOUND = {"connection": "connection", "place": "where", "rows": "rows"}
+_OPEN = {
+    "order": "order",
+    "connection": "connection",
+    "reason": "still needed because",
+    "remedy": "remedy",
+}
+_STATUS = {
+    "connection": "connection",
+    "keep_days_after_delivery": "days after delivery",
+    "keep_days_after_change": "days after the last change",
+    "held": "orders held",
+    "erased": "erased",
+    "overdue": "overdue",
+    "still_open": "of these still open",
+    "next_until": "next goes by",
+}
+
+email_argument = click.argument("email", callback=lambda _ctx, _param, given: _email(given))
+
+
+def _email(given: str) -> str:
+    found = given.strip()
+    if "@" not in found[1:-1] or any(character.isspace() for character in found):
+        raise click.BadParameter("give an e-mail address: people are known by it")
+    return found
+
+
+@click.group()
+def privacy() -> None:
+    """Export or erase what is held on a person; see how long personal data stays."""
+
+
+@privacy.command()
+@email_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the document into this file, readable by you alone.",
+)
+@as_json
+@settings_option
+def export(config: Path | None, email: str, out: Path | None, as_json: bool) -> None:
+    """Everything held on the person with the address EMAIL, as one JSON document.
+
+    Orders with this address as buyer or receiver, however it is capitalised, and every payload that
+    holds it. Without --json or --out only a table of what was found where. Reads only.
+
+    Ends with 1 when nothing is held.
+
+    \b
+    Examples:
+      crossdock privacy export ada@example.com
+      crossdock privacy export ada@example.com --out ada.json
+    """
+    with opened_store(config) as (_, store, _clock), store.read() as conn:
+        document = sync_dossier.dossier(conn, email)
+    if out is not None:
+        encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        try:
+            write_atomically(out, encoded + b"\n", mode=0o600)
+        except OSError as error:
+            raise OperatorError(f"{out} cannot be written: {error.strerror}") from None
+    if as_json:
+        show_json(document)
+    else:
+        show(document["found"], _FOUND, as_json=False, empty="Nothing is held.")
+        if out is not None:
+            click.echo(f"Written to {out}: hand it over safely, then delete it.")
+    if not document["found"]:
+        raise OperatorError(f"Nothing is held on {email}.")
+
+
+@privacy.command()
+@email_argument
+@click.option("--reason", required=True, help="Why; kept in the audit trail, without the address.")
+@click.option("--dry-run", is_flag=True, help="Say what would be erased, and erase nothing.")
+@click.option("--except-open", is_flag=True, help="Leave out the orders that are not finished yet.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@settings_option
+def erase(
+    config: Path | None,
+    email: str,
+    reason: str,
+    dry_run: bool,
+    except_open: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Erase the personal data of the person with the address EMAIL, everywhere.
+
+    Orders, quantities, totals, taxes with their country, and the audit trail stay. What the channel
+    reports of these orders later is kept without personal data; a new order is a new order.
+
+    An order whose address is still needed refuses; --except-open erases the others.
+
+    \b
+    Examples:
+      crossdock privacy erase ada@example.com --reason "asked by mail on 3 May" --dry-run
+      crossdock privacy erase ada@example.com --reason "asked by mail on 3 May"
+      crossdock privacy erase ada@example.com --reason "ticket 481" --except-open --yes
+    """
+    with opened(config) as installation:
+        asked = Asked(email, getpass.getuser(), reason)
+        with installation.hub.store.read() as conn:
+            person = people.find(conn, email)
+            needed = erasure.still_open(conn, person)
+            found = sync_dossier.dossier(conn, email)["found"]
+        _refuse_open(needed, as_json, dry_run=dry_run, except_open=except_open)
+        if dry_run:
+            _tell_plan(found, needed, as_json)
+            return
+        if not yes:
+            question = f"Erase what {len(person.orders) + len(person.records)} orders and records"
+            click.confirm(f"{question} hold on {email}? It cannot be undone", abort=True, err=True)
+        done, clean = _erase(installation, person, asked)
+    _tell(done, needed, clean, as_json)
+
+
+def _refuse_open(needed: list[Open], as_json: bool, *, dry_run: bool, except_open: bool) -> None:
+    if not needed or except_open or dry_run:
+        return
+    if not as_json:
+        show([asdict(one) for one in needed], _OPEN, as_json=False)
+    named = ", ".join(one.order for one in needed[:5])
+    raise OperatorError(
+        f"Nothing was erased: the address is still needed for {named}.",
+        "Finish them, or erase the others now with --except-open.",
+    )
+
+
+def _tell_plan(found: list[dict[str, Any]], needed: list[Open], as_json: bool) -> None:
+    open_ = [asdict(one) for one in needed]
+    if as_json:
+        show_json({"dry_run": True, "found": found, "open": open_})
+        return
+    show(found, _FOUND, as_json=False, empty="Nothing is held.")
+    if open_:
+        show(open_, _OPEN, as_json=False)
+    click.echo("Dry run: nothing was erased.")
+
+
+def _erase(installation: App, person: people.Person, asked: Asked) -> tuple[Erased, bool]:
+    """Files first: should this be interrupted, the store still knows what to look for."""
+    hub = installation.hub
+    with hub.store.read() as conn:
+        needed = people.open_orders(conn, [row.id for row in person.orders])
+        settled = [row for row in person.orders if row.id not in needed]
+        words = erasure.words_of(conn, settled, asked)
+    everywhere = [link.id for link in hub.links.values()]
+    known = [(everywhere, words)] if settled or person.records else []
+    files = erasure.erase_files(hub, known)
+    with hub.store.write() as conn:
+        done = erasure.erase(conn, people.find(conn, asked.email), asked, hub.clock.now())
+    done.files = files
+    return done, hub.store.wipe_traces()
+
+
+def _tell(done: Erased, needed: list[Open], clean: bool, as_json: bool) -> None:
+    if as_json:
+        show_json(
+            {
+                "orders": done.orders,
+                "rows": dict(done.places),
+                "files": done.files,
+                "open": [asdict(one) for one in needed],
+                "traces_wiped": clean,
+            }
+        )
+    elif done.anything:
+        rows = sum(done.places.values())
+        click.echo(f"Erased: {len(done.orders)} orders, {rows} rows, {done.files} files.")
+        if needed:
+            click.echo("Still held, because it is still needed:")
+            show([asdict(one) for one in needed], _OPEN, as_json=False)
+    else:
+        click.echo("Nothing was held that could be erased.")
+    if not clean:
+        raise OperatorError(
+            "Erased, and a copy may be left in the store's files: somebody reads them.",
+            "End long readers, such as a backup, and give the same command again.",
+        )
+
+
+@privacy.command()
+@as_json
+@settings_option
+def status(config: Path | None, as_json: bool) -> None:
+    """What is held of each connection, until when, and what should be gone already.
+
+    Ends with 1 when anything is overdue.
+
+    \b
+    Examples:
+      crossdock privacy status
+      crossdock privacy status --json
+    """
+    with opened_store(config) as (configuration, store, clock), store.read() as conn:
+        counts = retention.count(conn)
+        keeps = keeps_by_id(conn, configuration)
+        rows = []
+        for known in roster.known(conn):
+            held, erased = counts.get(known.id, (0, 0))
+            row: dict[str, Any] = {"connection": known.name, "held": held, "erased": erased}
+            keep = keeps.get(known.id)
+            if keep is not None:
+                row |= _bounds(conn, known.id, keep, clock.now())
+            rows.append(row)
+    show(rows, _STATUS, as_json=as_json, empty="There are no connections yet.")
+    late = sum(row.get("overdue", 0) for row in rows)
+    if late:
+        raise OperatorError(
+            f"The personal data of {late} orders should be gone.",
+            "`crossdock once expire-personal` erases what is not needed; finish the open orders.",
+        )
+
+
+def _bounds(
+    conn: Connection, connection_id: int, keep: retention.Keep, now: datetime
+) -> dict[str, Any]:
+    late, needed = retention.overdue(conn, connection_id, keep, now)
+    return {
+        "keep_days_after_delivery": keep.after_delivery.days,
+        "keep_days_after_change": keep.after_change.days,
+        "overdue": len(late),
+        "still_open": len(needed),
+        "next_until": retention.next_until(conn, connection_id, keep, now),
+    }

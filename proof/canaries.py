@@ -1,0 +1,77 @@
+"""Words that occur nowhere else: where one is found, the person it belongs to can be found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+from sqlalchemy import select
+
+from state import tables as t
+from state.store import Store
+
+_FRAME = b"\x28\xb5\x2f\xfd"
+"""What every zstd frame begins with."""
+
+
+def found_in_store(store: Store, wanted: re.Pattern[bytes]) -> list[str]:
+    """``table.column`` of every value that holds one, compressed payloads among them, and on SQLite
+    the names of the database's files: freed pages and the write-ahead log are in there."""
+    places = set(_in_rows(store, wanted))
+    if store.is_sqlite:
+        database = Path(str(store.url.database))
+        files = sorted(database.parent.glob(f"{database.name}*"))
+        places |= {path.name for path in files if _in_bytes(path.read_bytes(), wanted)}
+    return sorted(places)
+
+
+def all_in_store(store: Store, wanted: re.Pattern[bytes]) -> set[bytes]:
+    """What the first group of ``wanted`` is, wherever a row holds one."""
+    with store.read() as conn:
+        return {
+            found[1]
+            for table in t.metadata.sorted_tables
+            for row in conn.execute(select(table))
+            for value in row
+            for found in wanted.finditer(_plain(value))
+        }
+
+
+def found_in_files(folder: Path, wanted: re.Pattern[bytes]) -> list[str]:
+    """Files below ``folder`` that hold one."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path.name for path in files if _in_bytes(path.read_bytes(), wanted)]
+
+
+def _in_rows(store: Store, wanted: re.Pattern[bytes]) -> Iterator[str]:
+    with store.read() as conn:
+        for table in t.metadata.sorted_tables:
+            for row in conn.execute(select(table)):
+                for name, value in row._mapping.items():
+                    if wanted.search(_plain(value)):
+                        yield f"{table.name}.{name}"
+
+
+def _plain(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return _inflated(value) if value.startswith(_FRAME) else value
+    if isinstance(value, str):
+        return value.encode()
+    return msgspec.json.encode(value, enc_hook=str)
+
+
+def _in_bytes(content: bytes, wanted: re.Pattern[bytes]) -> bool:
+    frames = (content[found.start() :] for found in re.finditer(re.escape(_FRAME), content))
+    return bool(wanted.search(content)) or any(wanted.search(_inflated(one)) for one in frames)
+
+
+def _inflated(frame: bytes) -> bytes:
+    """A payload, maybe one that still lies in a page; what is cut off there cannot be read."""
+    try:
+        return zstandard.ZstdDecompressor().decompressobj().decompress(frame)
+    except zstandard.ZstdError:
+        return b""
