@@ -13,7 +13,7 @@ PEERS  := .venv-peers/.is-installed
 # Tests run side by side, file by file; each worker has databases of its own. One: make test WORKERS=0
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
-PACKAGES := connectors mappings state sync jobs sandbox proof
+PACKAGES := connectors mappings state sync web jobs sandbox proof
 
 .PHONY: demo test lint unit soak bench lock clean help
 

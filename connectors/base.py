@@ -127,6 +127,20 @@ class Rate:
     burst: int
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What is known of a vendor's webhooks.
+
+    ``topics``: a glob on the vendor's topic -> the streams that it may have changed, by their names
+    in ``every``. A topic that none fits is kept and nudges nothing. ``headers``: those worth
+    keeping, in lower case. ``enter``: where ops say at the vendor what to send where.
+    """
+
+    topics: Mapping[str, Sequence[str]]
+    headers: Sequence[str]
+    enter: str
+
+
 class Config(BaseModel):
     """Base of a connector's settings: unknown keys are refused, secrets are ``SecretStr``."""
 
@@ -160,6 +174,7 @@ class Info:
     """Stream or push name -> mapping definition, e.g. ``orders`` -> ``woocommerce.orders``."""
     restores_stock: bool = False
     personal_data: Retention | None = None
+    hooks: Hooks | None = None
 
 
 @runtime_checkable
@@ -322,4 +337,52 @@ class EstimatesRates(Protocol):
 class Tracks(Protocol):
     def track(self, external_id: str) -> Sequence[c.TrackingEvent]:
         """Events of one label's parcel, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook as it came: header names in lower case, the body's raw bytes."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What a proven webhook is about.
+
+    ``event_id`` is made of nothing but what the vendor signed: whatever else is changed on the
+    way, the event comes again under the same one. ``external_id`` and ``version`` are the vendor's
+    words for the record and its state, for people to look at.
+    """
+
+    event_id: str
+    topic: str
+    external_id: str = ""
+    version: str = ""
+
+
+@runtime_checkable
+class ReceivesHooks(Protocol):
+    """A connector whose ``info.hooks`` says what the vendor sends by itself."""
+
+    info: Info
+
+    def takes_hooks(self) -> bool:
+        """Whether a secret is configured; without one nothing can be proven."""
+        ...
+
+    def read_hook(self, delivery: Delivery, now: datetime) -> Hook | None:
+        """What the webhook is about; null: the vendor only tries the address.
+
+        Raises ``HookRefused`` when it is not proven to come from this account's vendor.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsSubscriptions(Protocol):
+    def subscriptions(self, url: str) -> Sequence[Finding]:
+        """What the vendor says of its webhooks to ``url``: they vanish without a word."""
         ...

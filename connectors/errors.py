@@ -6,12 +6,15 @@ CrossdockError     every error below carries one sentence for the operator
 │  ├─ RateLimited  (429)
 │  └─ Unreachable  (refused, timeout on a read, 502, 503, 504, HTML instead of JSON)
 ├─ Rejected        the other side refused this record: park the record (400, 404, 409, 422)
+├─ HookRefused     a webhook that nobody proves: answered 401, kept nowhere
 └─ Ambiguous       a write may or may not have happened: look up before any repeat
 
 Anything else is a bug of ours.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class CrossdockError(Exception):
@@ -49,3 +52,11 @@ class Rejected(CrossdockError):
 
 class Ambiguous(CrossdockError):
     """The reply to a write was lost or unreadable: it may have taken effect."""
+
+
+class HookRefused(CrossdockError):
+    """A webhook is not proven to come from the account's vendor. ``reason``: one word for it."""
+
+    def __init__(self, reason: Literal["unsigned", "signature", "stale", "unreadable"]) -> None:
+        super().__init__(f"the webhook is refused: {reason}")
+        self.reason = reason

@@ -15,8 +15,21 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate
+from connectors import shipbob_hooks
+from connectors.base import (
+    Config,
+    Cursor,
+    Delivery,
+    Finding,
+    Hook,
+    Info,
+    Outcome,
+    Page,
+    Push,
+    Rate,
+)
 from connectors.errors import Ambiguous, Rejected
+from connectors.hooks import HookConfig
 from connectors.http import Door, segment
 from connectors.outcomes import in_chunks, settle
 from connectors.shipbob_feeds import changed_shipments, stock_levels
@@ -24,8 +37,10 @@ from connectors.skew import skew_finding
 from mappings import Definition
 from mappings import canonical as c
 
+_SUBSCRIPTIONS_MAX = 250
 
-class ShipBobConfig(Config):
+
+class ShipBobConfig(HookConfig):
     """``url`` is the address without the version. ``location_id`` is ShipBob's fulfilment center.
 
     Without a ``location_id`` ShipBob chooses the center and stock is counted over all of them.
@@ -40,6 +55,10 @@ class ShipBobConfig(Config):
     shipping_method: str = Field(default="Standard", min_length=1)
     """Used for services that ``shipping_methods`` does not name; both as in the ship option map."""
     shipping_methods: Mapping[str, str] = {}
+
+    @classmethod
+    def hook_key(cls, secret: str) -> bytes:
+        return shipbob_hooks.key_of(secret)
 
 
 class ShipBob:
@@ -61,6 +80,7 @@ class ShipBob:
             "stock": "shipbob.stock",
             "push_fulfilment_orders": "shipbob.fulfilment_orders",
         },
+        hooks=shipbob_hooks.HOOKS,
     )
 
     def __init__(
@@ -94,6 +114,17 @@ class ShipBob:
             centers = self._api.get("/location", op="listLocations").array()
             findings.append(_listed("location_id", self._config.location_id, centers))
         return findings
+
+    def takes_hooks(self) -> bool:
+        return bool(self._config.hook_keys())
+
+    def read_hook(self, delivery: Delivery, now: datetime) -> Hook | None:
+        return shipbob_hooks.read(self._config.hook_keys(), delivery, now)
+
+    def subscriptions(self, url: str) -> Sequence[Finding]:
+        params = {"RecordsPerPage": _SUBSCRIPTIONS_MAX}
+        reply = self._api.get("/webhook", op="listWebhooks", params=params)
+        return shipbob_hooks.findings(reply.object("items")["items"] or (), url)
 
     def push_fulfilment_orders(
         self, requests: Mapping[str, c.FulfilmentRequest]

@@ -13,13 +13,27 @@ Quirks this connector lives with (ShipEngine OpenAPI v1):
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
 
-from connectors.base import Config, Finding, Info, Outcome, Push, Rate, Status
+from connectors.base import (
+    Config,
+    Delivery,
+    Finding,
+    Hook,
+    Hooks,
+    Info,
+    Outcome,
+    Push,
+    Rate,
+    Status,
+)
 from connectors.errors import Ambiguous, Rejected
+from connectors.hooks import HookConfig, hook, require_proof, subject_of
 from connectors.http import Door, Reply, segment
 from connectors.outcomes import in_chunks, settle
 from connectors.skew import skew_finding
@@ -32,7 +46,11 @@ LOOKUP_LAG_S = 60.0
 """Not documented. Searching is by key and immediate in the sandbox; a minute is caution."""
 
 
-class ShipEngineConfig(Config):
+PROOF = "x-crossdock-token"
+"""The header of a webhook that holds our secret (``headers`` of the OpenAPI's webhook)."""
+
+
+class ShipEngineConfig(HookConfig):
     """``carrier_ids`` are the connected accounts to ask (``se-...``)."""
 
     url: str = "https://api.shipengine.com"
@@ -65,6 +83,11 @@ class ShipEngine:
             "labels": "shipengine.label",
             "tracking": "shipengine.tracking",
         },
+        hooks=Hooks(
+            topics={"API_TRACK": ("tracking",)},
+            headers=(),
+            enter=f"ShipEngine's API, POST /v1/environment/webhooks with a header {PROOF}",
+        ),
     )
 
     def __init__(
@@ -99,6 +122,20 @@ class ShipEngine:
             for number in self._config.carrier_ids
         ]
         return [*findings, skew_finding(self._api.last_skew_s)]
+
+    def takes_hooks(self) -> bool:
+        return bool(self._config.hook_keys())
+
+    def read_hook(self, delivery: Delivery, now: datetime) -> Hook | None:
+        """Proven by a header that ops give the webhook when they make it.
+
+        ShipEngine's own signature is RSA by a key that has to be fetched; the header says no less
+        of who called, and no webhook does more than have the tracking read earlier.
+        """
+        require_proof([delivery.headers.get(PROOF, "")], self._config.hook_keys())
+        about = subject_of(delivery.body)
+        event_id = hashlib.sha256(delivery.body).hexdigest()
+        return hook(event_id, about.resource_type or "", about.resource_url, None)
 
     def quote_rates(self, request: c.LabelRequest) -> Sequence[c.RateQuote]:
         """Offers without errors, cheapest first; those in the request's currency before others."""

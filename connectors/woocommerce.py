@@ -21,8 +21,22 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, Rate, RawRecord
+from connectors import woo_hooks
+from connectors.base import (
+    Config,
+    Cursor,
+    Delivery,
+    Finding,
+    Hook,
+    Info,
+    Outcome,
+    Page,
+    Push,
+    Rate,
+    RawRecord,
+)
 from connectors.errors import ConfigProblem, Retryable
+from connectors.hooks import HookConfig
 from connectors.http import Door, Reply, segment
 from connectors.outcomes import in_chunks, settle
 from connectors.paging import NumberedPages
@@ -35,7 +49,7 @@ PER_PAGE = 100
 """The most a page or a batch may hold."""
 
 
-class WooConfig(Config):
+class WooConfig(HookConfig):
     """``url`` is the shop's address, without ``/wp-json``. Keys need read and write permission."""
 
     url: str
@@ -83,6 +97,7 @@ class WooCommerce:
             "push_tracking": "woocommerce.tracking",
         },
         restores_stock=True,
+        hooks=woo_hooks.HOOKS,
     )
 
     def __init__(
@@ -120,6 +135,17 @@ class WooCommerce:
                 ),
             ]
         return findings
+
+    def takes_hooks(self) -> bool:
+        return bool(self._config.hook_keys())
+
+    def read_hook(self, delivery: Delivery, now: datetime) -> Hook | None:
+        """Nothing in it says when it was signed."""
+        return woo_hooks.read(self._config.hook_keys(), delivery)
+
+    def subscriptions(self, url: str) -> Sequence[Finding]:
+        reply = self._api.get("/webhooks", op="listWebhooks", params={"per_page": PER_PAGE})
+        return woo_hooks.findings(reply.rows(having="topic"), url)
 
     def pull_orders(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
         """Orders changed in the window, by id; each with its refunds as full objects."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from state import holds, rate_quotes, runs, stock
+from state import holds, hook_events, rate_quotes, runs, stock
 from sync.context import Hub, Run
 
 KEEP_RUNS = timedelta(days=30)
 
 
 def prune(hub: Hub, run: Run) -> None:
-    """Job: delete the history of runs that is too old to explain anything, and carriers' prices
-    that lapsed long ago.
+    """Job: delete the history of runs that is too old to explain anything, carriers' prices
+    that lapsed long ago, and webhooks that nobody sends again.
     """
     with run.commit() as conn:
         now = hub.clock.now()
@@ -23,6 +23,9 @@ def prune(hub: Hub, run: Run) -> None:
         quotes = rate_quotes.prune(conn, now)
         if quotes:
             run.count("quotes", quotes)
+        hooks = hook_events.prune(conn, now)
+        if hooks:
+            run.count("hooks", hooks)
 
 
 HOLDS_AT_ONCE = 500

@@ -144,6 +144,41 @@ class OrderSettings(Section):
     )
 
 
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise ValueError("an address is a host and a port: 127.0.0.1:8431")
+    return value
+
+
+_LAST_PORT = 65_535
+
+
+class WebSettings(Section):
+    """Where webhooks come in; without ``listen`` none do."""
+
+    listen: Annotated[str, AfterValidator(_address)] | None = Field(
+        default=None, description="where webhooks are taken, for example 127.0.0.1:8431"
+    )
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
+        default=None,
+        description="how vendors reach it through your proxy: https://hooks.example.org",
+    )
+    body_max: int = Field(
+        default=1_000_000, ge=10_000, le=20_000_000, description="bytes of a webhook's body"
+    )
+    receive_within: Interval = Field(
+        default=10, description="how long a caller may take to say what it has to say"
+    )
+    connections: int = Field(default=500, ge=10, le=50_000, description="open at the same time")
+    threads: int = Field(default=4, ge=1, le=64, description="webhooks kept at the same time")
+
+    def address(self) -> tuple[str, int]:
+        """Host and port of ``listen``, which has to be set."""
+        host, _, port = (self.listen or "").rpartition(":")
+        return host.strip("[]"), int(port)
+
+
 class RoutingSettings(Section):
     rules: Path | None = Field(
         default=None,
@@ -319,5 +354,6 @@ class Settings(Section):
     promise: PromiseSettings = PromiseSettings()
     guard: GuardSettings = GuardSettings()
     routing: RoutingSettings = RoutingSettings()
+    web: WebSettings = WebSettings()
     connections: dict[ConnectionName, ConnectionSettings] = {}
     locations: dict[ConnectionName, LocationSettings] = {}

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from sqlalchemy import make_url
 
 from connectors.base import Config, Connector
+from connectors.hooks import HookConfig
 from jobs.problems import UsageProblem
 from jobs.promise_settings import PromiseRule, RulesFile, unknown_names
 from jobs.secret_references import REMEDY, resolve, secret_fields
@@ -101,6 +102,7 @@ def load(path: Path, connectors: Mapping[str, type[Connector]]) -> Configuration
     settings = _validated(reading)
     _check_names(reading)
     configs = _connector_configs(reading, connectors)
+    _check_hook_secrets(reading, configs)
     rules = _promise_rules(reading, settings) if settings is not None else ()
     if reading.problems or settings is None:
         raise SettingsProblem(reading.problems)
@@ -311,6 +313,19 @@ def _resolved(reading: _Reading, place: tuple[str, ...], written: Any) -> Any:
     except ValueError as problem:
         reading.problems.append(f"{reading.where(place)}: {'.'.join(place)}: {problem}")
         return "unresolved"
+
+
+def _check_hook_secrets(reading: _Reading, configs: Mapping[str, Config]) -> None:
+    """With one secret for two accounts, the webhooks of one would be taken for the other's."""
+    owners: dict[bytes, str] = {}
+    for name, config in configs.items():
+        for key in config.hook_keys() if isinstance(config, HookConfig) else ():
+            first = owners.setdefault(key, name)
+            if first != name:
+                reading.problems.append(
+                    f"{reading.where(('connections', name))}: connections.{name}.webhook_secret: "
+                    f"is also that of connections.{first}: give each a secret of its own"
+                )
 
 
 def _names(tree: Tree, table: str) -> list[str]:

@@ -11,12 +11,13 @@ from typing import Any
 from sandbox import seed as seeding
 from sandbox.catalogue import SKUS
 from sandbox.clock import Clock
+from sandbox.hooks import ORIGIN, Hooks
 from sandbox.limits import Limiter
 from sandbox.vendors.amazon_seller import AmazonSeller
 from sandbox.vendors.lwa import Logins
-from sandbox.vendors.shipbob_account import ShipBobAccount
+from sandbox.vendors.shipbob_account import BobOrder, ShipBobAccount
 from sandbox.vendors.shipengine_account import ShipEngineAccount
-from sandbox.vendors.woo_shop import WooShop
+from sandbox.vendors.woo_shop import WooOrder, WooShop
 
 Action = Callable[["World", datetime], Any]
 
@@ -54,6 +55,9 @@ class World:
         self.shipengine = ShipEngineAccount()
         self._due: list[tuple[datetime, int, Action]] = []
         self._scheduled = 0
+        self.hooks = Hooks(self)
+        self.shop.tell = self._tell_of_shop
+        self.shipbob.tell = self._tell_of_shipbob
         seeding.furnish(self)
         self.day_ends = seeding.plan_day(self, day_hours)
 
@@ -70,6 +74,17 @@ class World:
                 self.now = max(self.now, at)
                 action(self, self.now)
             self.now = max(self.now, now)
+
+    def _tell_of_shop(self, topic: str, order: WooOrder, at: datetime) -> None:
+        # Not at the top: the vendor's module needs the world's.
+        from sandbox.vendors.woocommerce import order_json
+
+        self.hooks.happened("woocommerce", topic, lambda: order_json(self.shop, order, ORIGIN), at)
+
+    def _tell_of_shipbob(self, topic: str, order: BobOrder, at: datetime) -> None:
+        from sandbox.vendors.shipbob_body import order_json
+
+        self.hooks.happened("shipbob", topic, lambda: order_json(self.shipbob, order), at)
 
     def next_event(self) -> datetime | None:
         """When the next thing will happen by itself; None when the plan is through."""

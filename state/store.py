@@ -28,10 +28,13 @@ class Store:
     be open during a network call.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_s: float | None = None) -> None:
+        """``patience_s``: real seconds to wait for a lock, or for the server; null: as jobs do."""
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
+        self._patience_s = BUSY_TIMEOUT_S if patience_s is None else patience_s
+        make = _sqlite_engine if self.is_sqlite else _postgres_engine
+        self.engine = make(url, self._patience_s)
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -126,7 +129,7 @@ class Store:
     @cached_property
     def _hasty_engine(self) -> Engine:
         """SQLite decides by connection how long a commit takes."""
-        return _sqlite_engine(self.url, synchronous="NORMAL")
+        return _sqlite_engine(self.url, self._patience_s, synchronous="NORMAL")
 
 
 _GIVEN_UP = {"40001", "40P01", "55P03"}
@@ -143,8 +146,8 @@ def was_given_up(error: BaseException) -> bool:
     return getattr(error.orig, "sqlstate", None) in _GIVEN_UP
 
 
-def _sqlite_engine(url: URL | str, *, synchronous: str = "FULL") -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=32)
+def _sqlite_engine(url: URL | str, patience_s: float, *, synchronous: str = "FULL") -> Engine:
+    engine = create_engine(url, connect_args={"timeout": patience_s}, pool_size=32)
 
     @event.listens_for(engine, "connect")
     def _prepare(dbapi: Any, _record: Any) -> None:
@@ -181,7 +184,7 @@ def _keep_notes(connection: Connection, where: str) -> None:
 _NOTES = "crossdock_temp_store"
 
 
-def _postgres_engine(url: str) -> Engine:
+def _postgres_engine(url: str, patience_s: float) -> Engine:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
@@ -190,4 +193,11 @@ def _postgres_engine(url: str) -> Engine:
         raise StoreProblem(
             "PostgreSQL needs its driver: pip install 'crossdock[postgres]'"
         ) from error
-    return create_engine(url, pool_size=32, pool_pre_ping=True)
+    patience: dict[str, Any] = {}
+    if patience_s < BUSY_TIMEOUT_S:
+        # A job waits for as long as it takes; who is waited for itself says how long.
+        patience = {
+            "connect_timeout": max(2, round(patience_s)),
+            "options": f"-c lock_timeout={round(patience_s * 1000)}",
+        }
+    return create_engine(url, pool_size=32, pool_pre_ping=True, connect_args=patience)

@@ -24,6 +24,7 @@ COMMANDS = {
     "guard": "jobs.commands.guard",
     "export": "jobs.commands.export",
     "privacy": "jobs.commands.privacy",
+    "hooks": "jobs.commands.hooks",
 }
 """In the order of the help. A module is imported when its command is asked for: what one needs
 (pandas, say) must not slow down the start of another."""

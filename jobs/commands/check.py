@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from connectors.base import Finding
-from jobs import app
+from jobs import app, webhooks
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show
 from jobs.problems import OperatorError
@@ -49,6 +49,7 @@ def check(config: Path | None, connection: str | None, as_json: bool) -> None:
         for name, link in installation.hub.links.items():
             if connection in (None, name):
                 found += [(name, finding) for finding in _connection(link)]
+                found += [(name, finding) for finding in webhooks.findings(installation, link)]
     rows = [
         {"where": where, **asdict(finding), "well": "ok" if finding.ok else "MEND"}
         for where, finding in found

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import structlog
 
-from jobs import app, logs
+from jobs import app, logs, webhooks
 from jobs.commands.options import settings_option
 from state import migrate
 
@@ -64,20 +64,22 @@ def _daemon(config: Path | None) -> list[str]:
 def _run(installation: app.App) -> list[str]:
     """Work until a signal comes; answers what was still running when the grace was over."""
     engine = installation.engine()
-    engine.start()
-    log.info(
-        "started",
-        pid=os.getpid(),
-        store=installation.hub.store.url.render_as_string(hide_password=True),
-        connections=sorted(installation.hub.links),
-        streams=len(installation.streams()),
-    )
-    asked = signal.sigwait(_STOP)
-    # From here on a second signal kills.
-    for number in _STOP:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
-    log.info("stopping", signal=signal.Signals(asked).name)
+    with webhooks.serving(installation, engine.dispatch) as address:
+        engine.start()
+        log.info(
+            "started",
+            pid=os.getpid(),
+            store=installation.hub.store.url.render_as_string(hide_password=True),
+            connections=sorted(installation.hub.links),
+            streams=len(installation.streams()),
+            webhooks=address,
+        )
+        asked = signal.sigwait(_STOP)
+        # From here on a second signal kills.
+        for number in _STOP:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+        log.info("stopping", signal=signal.Signals(asked).name)
     left = engine.drain(installation.settings.jobs.drain_s)
     if left:
         log.warning("stopped before these jobs came to an end", streams=left)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from werkzeug.wrappers import Response
 
 from sandbox.catalogue import SKUS
+from sandbox.hooks import bob_row
 from sandbox.limits import Limit, Verdict
 from sandbox.vendors import shipbob_stock
 from sandbox.vendors.shipbob_account import CENTERS, HOME_CENTER, BobOrder, ShipBobAccount, Shipment
@@ -197,6 +198,11 @@ def acknowledge_tracking(call: Call) -> Response:
     return reply({"results": results, "summary": summary})
 
 
+def list_webhooks(call: Call) -> Response:
+    mine = [one for one in call.world.hooks.subscriptions if one.vendor == "shipbob"]
+    return reply({"items": [bob_row(one, call.world.opened) for one in mine]})
+
+
 def _order(call: Call) -> BobOrder | None:
     return call.world.shipbob.orders.get(int(call.path_args["order_id"]))
 
@@ -250,6 +256,7 @@ VENDOR = Vendor(
             "/shipment:batchUpdateTrackingUpload",
             acknowledge_tracking,
         ),
+        Route("listWebhooks", "GET", "/webhook", list_webhooks),
         *shipbob_stock.ROUTES,
     ),
     guard=guard,

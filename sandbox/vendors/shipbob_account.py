@@ -7,6 +7,7 @@ came in (both configurable). Until picking it can be cancelled, afterwards not.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -78,6 +79,10 @@ class BobOrder:
         return "Exception" if "Exception" in states else "Processing"
 
 
+def _nobody_asked(_topic: str, _order: BobOrder, _at: datetime) -> None:
+    """There is no webhook."""
+
+
 class ShipBobAccount:
     """One merchant at ShipBob."""
 
@@ -88,6 +93,7 @@ class ShipBobAccount:
         self.orders: dict[int, BobOrder] = {}
         self.by_reference: dict[str, int] = {}
         self.levels: dict[tuple[str, int], StockLevel] = {}
+        self.tell: Callable[[str, BobOrder, datetime], None] = _nobody_asked
         self._last_id = 300_000_000
 
     def new_id(self) -> int:
@@ -137,6 +143,7 @@ class ShipBobAccount:
             for code, quantity in shipment.quantities.items():
                 self.levels[code, shipment.center].committed -= quantity
         shipment.status, shipment.updated, order.updated = "Cancelled", at, at
+        self.tell("order.shipment.cancelled", order, at)
         return True
 
     def _parcels(self, reference: str, wanted: dict[str, int]) -> list[dict[str, int]]:
@@ -158,6 +165,7 @@ class ShipBobAccount:
         shipment.updated = order.updated = at
         if any(levels[code].free < wanted for code, wanted in shipment.quantities.items()):
             shipment.status = "Exception"
+            self.tell("order.shipment.exception", order, at)
             return
         for code, quantity in shipment.quantities.items():
             levels[code].committed += quantity
@@ -178,3 +186,4 @@ class ShipBobAccount:
         shipment.status, shipment.shipped = "Completed", at
         shipment.tracking = f"SB{shipment.id}NL"
         shipment.updated = order.updated = at
+        self.tell("order.shipped", order, at)

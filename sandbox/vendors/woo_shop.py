@@ -6,6 +6,7 @@ all arithmetic is done in minor units before printing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -78,6 +79,10 @@ class StockWrite:
     quantity: int
 
 
+def _nobody_asked(_topic: str, _order: WooOrder, _at: datetime) -> None:
+    """There is no webhook."""
+
+
 class WooShop:
     """One shop. ``zone`` is the site's timezone, in which dates without ``_gmt`` are printed."""
 
@@ -87,6 +92,7 @@ class WooShop:
         self.orders: dict[int, WooOrder] = {}
         self.stock_writes: list[StockWrite] = []
         self.turned_away: list[str] = []
+        self.tell: Callable[[str, WooOrder, datetime], None] = _nobody_asked
         self._last_id = 1000
 
     def new_id(self) -> int:
@@ -121,6 +127,7 @@ class WooShop:
         if basket.status == "completed":
             order.completed = at
         self.orders[order_id] = order
+        self.tell("order.created", order, at)
         return order
 
     def set_status(self, order: WooOrder, status: str, at: datetime) -> None:
@@ -131,6 +138,7 @@ class WooShop:
             order.paid = at
         if status == "completed" and order.completed is None:
             order.completed = at
+        self.tell("order.updated", order, at)
 
     def pay(self, order: WooOrder, at: datetime) -> None:
         """A waiting order is paid; a pending one takes its stock now."""
@@ -163,6 +171,7 @@ class WooShop:
         line["quantity"] = quantity
         order.body.update(totals(order.body))
         order.modified = at
+        self.tell("order.updated", order, at)
         return True
 
     def refund(self, order: WooOrder, quantity: int, reason: str, at: datetime) -> Json:
@@ -190,6 +199,8 @@ class WooShop:
         order.modified = at
         if amount == left:
             self.set_status(order, "refunded", at)
+        else:
+            self.tell("order.updated", order, at)
         return refund
 
     def write_stock(self, product: Product, quantity: int, at: datetime) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from werkzeug.wrappers import Response
 
+from sandbox.hooks import woo_row
 from sandbox.vendors import woo_products
 from sandbox.vendors.woo_pages import invalid_param, page_of, woo_problem
 from sandbox.vendors.woo_shop import WooOrder, WooShop
@@ -233,6 +234,11 @@ def _merge_meta(shop: WooShop, order: WooOrder, changes: list[Json]) -> None:
             kept.append({"id": shop.new_id(), "key": change["key"], "value": change["value"]})
 
 
+def list_webhooks(call: Call) -> Response:
+    mine = [one for one in call.world.hooks.subscriptions if one.vendor == "woocommerce"]
+    return page_of(call, mine, lambda one: woo_row(one, call.world.opened))
+
+
 def guard(call: Call) -> Response | None:
     """HTTP Basic with the consumer key and secret."""
     credentials = call.request.authorization
@@ -258,6 +264,7 @@ VENDOR = Vendor(
         Route("updateOrder", "PUT", "/orders/<int:order_id>", update_order),
         Route("batchOrders", "POST", "/orders/batch", batch_orders),
         Route("listRefunds", "GET", "/orders/<int:order_id>/refunds", list_refunds),
+        Route("listWebhooks", "GET", "/webhooks", list_webhooks),
         *woo_products.ROUTES,
     ),
     guard=guard,

@@ -19,6 +19,7 @@ from state.tables.fulfilment import (
     shipment,
     tracking_event,
 )
+from state.tables.hooks import hook_event, hook_tally
 from state.tables.orders import (
     address,
     hold,
@@ -73,6 +74,8 @@ __all__ = [
     "guard_change",
     "guard_hold",
     "hold",
+    "hook_event",
+    "hook_tally",
     "inbox",
     "intent",
     "inventory_ledger",

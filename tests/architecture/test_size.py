@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-PACKAGES = ("mappings", "connectors", "state", "sync", "jobs")
+PACKAGES = ("mappings", "connectors", "state", "sync", "web", "jobs")
 EVERYWHERE = (*PACKAGES, "sandbox", "proof", "benchmarks", "tests")
 GENERATED = "migrations/versions"
 """Steps of the store's tables: long lists of columns, written once and never edited."""

@@ -159,7 +159,7 @@ def woo_shop(
         transport: httpx.BaseTransport | None = None,
         url: str = "http://sandbox.test/woo",
         secret: str = woocommerce.CONSUMER_SECRET,
-        **more: str,
+        **more: Any,
     ) -> WooCommerce:
         config = WooConfig(
             url=url,

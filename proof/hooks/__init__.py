@@ -1,0 +1,1 @@
+"""Webhooks: forged, replayed, sent to the wrong address, lost, doubled, late, and dripping."""

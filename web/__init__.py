@@ -1,0 +1,1 @@
+"""How other programs look in: what they send us is proven, kept, and answered at once."""
