@@ -61,6 +61,7 @@ class Amazon:
         name="amazon",
         title="Amazon seller account",
         kind="channel",
+        looks_back=True,
         limits={
             "searchOrders": Rate(0.0056, 20),
             "searchListingsItems": Rate(5, 5),

@@ -83,7 +83,7 @@ class ListingSearch:
             items = reply.rows("items", having="sku")
             yield items
             following = (reply.object().get("pagination") or {}).get("nextToken")
-            token = guard.follow(following, len(items))
+            token = guard.follow(following, [item["sku"] for item in items])
 
 
 def _created(items: Sequence[Mapping[str, Any]]) -> str | None:

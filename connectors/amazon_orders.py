@@ -73,7 +73,9 @@ class OrderSearch:
             records = [_record(reply, bytes(order)) for order in found.orders]
             walk = walk.reached(found.last_updated_before, self._clock.now())
             token = found.pagination.next_token if found.pagination else None
-            walk = walk.turned(guard.follow(token, len(records)), self._clock.now())
+            walk = walk.turned(
+                guard.follow(token, [record.text for record in records]), self._clock.now()
+            )
             yield Page(records, walk.cursor())
             if walk.token is None:
                 return

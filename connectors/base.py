@@ -163,6 +163,8 @@ class Info:
     ``restores_stock``: a channel that raises its own quantity again when an order is cancelled.
     Where that is not certain it is false: the promise is then written once more, which does no
     harm. ``personal_data``: how long the vendor lets us keep it, where it says so.
+    harm. ``looks_back``: a read without a cursor gives everything changed since once more, and
+    uses nothing up.
     """
 
     name: str
@@ -175,6 +177,7 @@ class Info:
     restores_stock: bool = False
     personal_data: Retention | None = None
     hooks: Hooks | None = None
+    looks_back: bool = False
 
 
 @runtime_checkable

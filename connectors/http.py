@@ -19,7 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from connectors import clock as real_time
 from connectors.addresses import BaseUrl, require_document_host, segment
 from connectors.base import Clock, Rate
-from connectors.errors import RateLimited, Retryable
+from connectors.errors import RateLimited, Retryable, Unreachable
 from connectors.judgement import Judge
 from connectors.replies import Reply, http_date
 from connectors.wire import Answer, Ask, Bounds, Failure, Params, Wire
@@ -129,6 +129,8 @@ class ApiClient:
         self._auth = auth
         self._limits = limits
         self._document_hosts = document_hosts
+        self._silent: set[str] = set()
+        """Operations that gave no usable answer the last time, for all the attempts."""
 
     def __repr__(self) -> str:
         return f"ApiClient({self._door.connection!r}, {self._base.host!r})"
@@ -193,8 +195,19 @@ class ApiClient:
         return self._call(Ask("PUT", target, op, True, None, content, headers, foreign=True))
 
     def _call(self, ask: Ask) -> Reply:
+        """Repeat what is worth it. Of a vendor that is down one attempt a run finds out enough:
+        four for each would meet it with a multiple of the load that it broke down under."""
+        try:
+            reply = self._repeated(ask, 1 if ask.op in self._silent else self._door.bounds.attempts)
+        except Unreachable:
+            self._silent.add(ask.op)
+            raise
+        self._silent.discard(ask.op)
+        return reply
+
+    def _repeated(self, ask: Ask, attempts: int) -> Reply:
         retrying = Retrying(
-            stop=stop_after_attempt(self._door.bounds.attempts),
+            stop=stop_after_attempt(attempts),
             retry=retry_if_exception(self._worth_repeating),
             wait=self._pause_s,
             sleep=self._door.clock.sleep,

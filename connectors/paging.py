@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from connectors.errors import Retryable
+
+MOST_REPEATS = 3
+"""So often in a row a cache may send the same page before the listing is taken for endless."""
 
 MOST_PAGES = 20_000
 """Past this a listing is taken for endless. At 100 records a page it is two million records."""
@@ -19,17 +22,21 @@ class TokenGuard:
         self._most_empty = empty_pages
         self._empty = 0
         self._seen: set[str] = set()
+        self._pages: set[int] = set()
 
-    def follow(self, token: str | None, rows: int) -> str | None:
-        """``token`` again, when following it makes sense after a page of ``rows`` records.
+    def follow(self, token: str | None, page: Sequence[Hashable]) -> str | None:
+        """``token`` again, when following it makes sense after a page of these records.
 
-        Raises ``Retryable`` for a token that came before, for too many empty pages in a row and
-        for a walk that does not end: what is stored stays, and the next run starts afresh.
+        Raises ``Retryable`` for a token or a page that came before, for too many empty pages in a
+        row and for a walk that does not end: what is stored stays, and the next run starts afresh.
         """
         if not token:
             return None
-        if token in self._seen:
-            raise Retryable(f"{self._what}: the vendor repeats a page token; stopped reading")
+        rows, mark = len(page), hash(tuple(page))
+        if token in self._seen or (rows and mark in self._pages):
+            # Under new tokens, too: a vendor that lost its place would be read for ever.
+            raise Retryable(f"{self._what}: the vendor repeats a page; stopped reading")
+        self._pages.add(mark)
         self._seen.add(token)
         self._empty = 0 if rows else self._empty + 1
         if self._empty > self._most_empty:
@@ -59,6 +66,7 @@ class NumberedPages:
         """Records before the next page: an earlier walk has dealt with them, or this one."""
         self._previous: set[str] = set()
         """The last page's ids: a cache in front of the shop may send it again as the next one."""
+        self._repeats = 0
         self._replies = 0
         self._second_try = False
 
@@ -77,6 +85,9 @@ class NumberedPages:
         if left and self.page > 1:
             self._step_back(left)
             return False
+        self._repeats = self._repeats + 1 if ids and set(ids) == self._previous else 0
+        if self._repeats >= MOST_REPEATS:
+            raise Retryable(f"{self._what}: the vendor repeats a page; stopped reading")
         self._taken += len(set(ids) - self._previous)
         self._previous = set(ids)
         if ids and self.page * self._size < total:

@@ -70,6 +70,7 @@ class ShipBob:
         title="ShipBob fulfilment",
         kind="fulfilment",
         # 150 in any 60 s for the whole account: 60 s of refill and the burst must fit into that.
+        looks_back=True,
         limits={"*": Rate(per_second=2.4, burst=6)},
         pushes={
             "push_fulfilment_orders": Push(batch_max=1, idempotency="reference"),

@@ -66,7 +66,7 @@ def stock_levels(api: ApiClient, center: int | None, location_code: str) -> Iter
         body = api.get(path, op="listInventoryLevels", params=params).object("items")
         levels = body["items"] or []
         rows += len(levels)
-        following = guard.follow(body.get("next"), len(levels))
+        following = guard.follow(body.get("next"), [level["inventory_id"] for level in levels])
         # The address may name any host; only its query is of use.
         params |= dict(httpx.URL(following or "").params)
         records = [

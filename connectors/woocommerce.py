@@ -98,6 +98,7 @@ class WooCommerce:
         },
         restores_stock=True,
         hooks=woo_hooks.HOOKS,
+        looks_back=True,
     )
 
     def __init__(

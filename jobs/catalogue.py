@@ -13,6 +13,7 @@ from sync import (
     drain,
     intake,
     listings,
+    lookback,
     pushes,
     quoting,
     shipping,
@@ -26,6 +27,7 @@ from sync.promise import publishing, reading_back
 class Job:
     """``needs``: any of these capabilities of a connection; none means one global stream.
 
+    ``looks_back``: only for connectors whose description says that they do.
     ``every``: the key in ``[connections.X.every]``, or in ``[jobs.every]`` for a global job.
     """
 
@@ -34,12 +36,15 @@ class Job:
     every: str
     help: str
     needs: tuple[type, ...] = ()
+    looks_back: bool = False
 
     @property
     def is_global(self) -> bool:
         return not self.needs
 
     def suits(self, connector: base.Connector) -> bool:
+        if self.looks_back and not connector.info.looks_back:
+            return False
         return isinstance(connector, self.needs)
 
 
@@ -71,6 +76,22 @@ _ALL = (
         "shipments",
         "read what a 3PL or a drop folder has shipped",
         (base.PullsShipments,),
+    ),
+    Job(
+        "recheck-orders",
+        lookback.recheck_orders,
+        "recheck",
+        "read a month of orders once more, for what a channel showed late",
+        (base.PullsOrders,),
+        looks_back=True,
+    ),
+    Job(
+        "recheck-shipments",
+        lookback.recheck_shipments,
+        "recheck",
+        "read a month of shipments once more, for what a 3PL told late",
+        (base.PullsShipments,),
+        looks_back=True,
     ),
     Job(
         "track",

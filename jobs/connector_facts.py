@@ -23,7 +23,13 @@ def about(connector: str | None = None) -> list[dict[str, Any]]:
 
 def _facts(name: str) -> dict[str, Any]:
     made = CONNECTORS[name]
-    jobs = [job.name for job in JOBS.values() if job.needs and issubclass(made, job.needs)]
+    jobs = [
+        job.name
+        for job in JOBS.values()
+        if job.needs
+        and issubclass(made, job.needs)
+        and (made.info.looks_back or not job.looks_back)
+    ]
     return {
         "connector": name,
         "title": made.info.title,

@@ -196,6 +196,7 @@ class Every(Section):
     tracking: Interval = 3600
     push: Interval = 30
     read_back: Interval = 900
+    recheck: Interval = 3600
     rates: Interval = 300
 
 

@@ -12,7 +12,18 @@ from werkzeug.wrappers import Response
 
 from sandbox import buyers, merchant, truth
 from sandbox.faults import Rule
-from sandbox.wire import Call, Json, Malformed, Route, Vendor, open_to_all, reply, stamp, unlimited
+from sandbox.wire import (
+    Call,
+    Json,
+    Malformed,
+    Route,
+    Vendor,
+    moment_of,
+    open_to_all,
+    reply,
+    stamp,
+    unlimited,
+)
 
 if TYPE_CHECKING:
     from sandbox.app import Sandbox
@@ -32,9 +43,12 @@ def vendor(sandbox: Sandbox) -> Vendor:
         ("calls", "GET", "/calls", _calls),
         ("callLog", "GET", "/calls/log", _call_log),
         ("faults", "GET", "/faults", _faults),
+        ("struck", "GET", "/faults/struck", _struck),
         ("addFault", "POST", "/faults", _add_fault),
         ("clearFaults", "DELETE", "/faults", _clear_faults),
         ("limits", "POST", "/limits", _limits),
+        ("quirks", "GET", "/quirks", _quirks),
+        ("changeQuirks", "POST", "/quirks", _change_quirks),
     )
     return Vendor(
         name=NAME,
@@ -113,6 +127,10 @@ def _rule_json(rule: Rule) -> Json:
         "times": rule.times,
         "params": rule.params,
         "struck": rule.struck,
+    } | {
+        name: stamp(moment)
+        for name, moment in (("since", rule.since), ("until", rule.until))
+        if moment is not None
     }
 
 
@@ -120,9 +138,18 @@ def _faults(sandbox: Sandbox, _call: Call) -> Response:
     return reply([_rule_json(rule) for rule in sandbox.faults.rules])
 
 
+def _struck(sandbox: Sandbox, _call: Call) -> Response:
+    """How often each kind of fault and each quirk really happened."""
+    return reply(dict(sandbox.faults.struck + sandbox.world.quirks.struck))
+
+
 def _add_fault(sandbox: Sandbox, call: Call) -> Response:
+    """A fault as :class:`Rule`; ``since`` and ``until`` are ISO 8601 moments."""
     body = call.json()
-    options = {name: body[name] for name in ("probability", "times", "params") if name in body}
+    options: Json = {
+        name: body[name] for name in ("probability", "times", "params") if name in body
+    }
+    options |= {name: moment_of(body[name]) for name in ("since", "until") if name in body}
     try:
         rule = sandbox.faults.add(body["pattern"], body["kind"], **options)
     except (KeyError, ValueError) as error:
@@ -139,3 +166,16 @@ def _limits(sandbox: Sandbox, call: Call) -> Response:
     """``{"enforced": false}`` switches every rate limit off (benchmarks)."""
     sandbox.world.limiter.enforced = bool(call.json()["enforced"])
     return reply({"enforced": sandbox.world.limiter.enforced})
+
+
+def _quirks(sandbox: Sandbox, _call: Call) -> Response:
+    return reply(sandbox.world.quirks.settings())
+
+
+def _change_quirks(sandbox: Sandbox, call: Call) -> Response:
+    """``{name: value}`` of :class:`sandbox.quirks.Quirks`; answers all of them."""
+    try:
+        sandbox.world.quirks.change(**call.json())
+    except (TypeError, ValueError) as error:
+        raise Malformed(str(error)) from error
+    return _quirks(sandbox, call)

@@ -7,7 +7,7 @@ rate limit, the vendor's handler, faults that strike after, the call log.
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from sandbox import admin
 from sandbox import faults as fault
+from sandbox.spoiling import Answered, refusal, spoil
 from sandbox.transport import SandboxTransport
 from sandbox.vendors import amazon, amazon_feeds, lwa, shipbob, shipengine, woocommerce
 from sandbox.wire import Call, Route, Vendor
@@ -40,11 +41,14 @@ VENDORS: tuple[Vendor, ...] = (
 )
 
 
+KEPT_ANSWERS = 8
+"""Answers of an operation that a cache in front of the vendor may give again."""
+
 UNKNOWN = "unknown"
 """The operation of a call no route of the vendor takes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LoggedCall:
     """One call as the sandbox saw it. ``status`` 0: lost before, -1: applied but reply lost."""
 
@@ -76,7 +80,7 @@ class Sandbox:
         self.faults = fault.Faults(world.seed)
         self.calls = CallLog()
         self._lock = threading.Lock()
-        self._previous: dict[str, bytes] = {}
+        self._answered: dict[str, deque[Answered]] = {}
         self._targets = {
             (vendor.name, route.operation): (vendor, route)
             for vendor in (*VENDORS, admin.vendor(self))
@@ -103,24 +107,42 @@ class Sandbox:
                 self.world.advance_to(self.world.clock.now())
                 return self._answer(vendor, route, self._call(request, path_args))
         with self._lock:
-            striking = self.faults.draw(vendor.name, route.operation)
+            striking = self.faults.draw(vendor.name, route.operation, self.world.clock.now())
         for rule in striking:
             if rule.kind == "latency":
+                self.faults.note(rule)
                 self.world.clock.sleep(float(rule.params.get("seconds", 1.0)))
         with self.world.lock:
             self.world.advance_to(self.world.clock.now())
-            return self._serve(vendor, route, self._call(request, path_args), striking)
+            response = self._serve(vendor, route, self._call(request, path_args), striking)
+        self._hold_back(striking)
+        return response
 
     def _call(self, request: Request, path_args: Mapping[str, str]) -> Call:
         return Call(request, self.world, self.world.now, path_args)
 
+    def _hold_back(self, striking: list[fault.Rule]) -> None:
+        """Answer late; raises ReplyDropped where the caller has hung up meanwhile."""
+        if any(rule.kind in fault.REFUSALS | fault.REDIRECTS for rule in striking):
+            return
+        for rule in striking:
+            if rule.kind == "late":
+                self.faults.note(rule)
+                seconds = float(rule.params.get("seconds", 1.0))
+                patience = float(rule.params.get("patience", 30.0))
+                self.world.clock.sleep(min(seconds, patience))
+                if seconds > patience:
+                    raise fault.ReplyDropped(104, "the reply came after the caller hung up")
+
     def _serve(self, vendor: Vendor, route: Route, call: Call, rules: list[fault.Rule]) -> Response:
         before = [rule for rule in rules if rule.kind in fault.BEFORE and rule.kind != "latency"]
+        if before:
+            self.faults.note(before[0])
         if before and before[0].kind == "timeout-before":
             self.calls.add(vendor.name, route.operation, 0, call.now)
             raise fault.NeverArrived(104, "the request was lost on its way")
         if before:
-            response = fault.refusal(before[0], vendor, call.now)
+            response = refusal(before[0], vendor, call.request, call.now)
         else:
             response = self._answer(vendor, route, call)
             response = self._spoiled(vendor, route, call, response, rules)
@@ -150,14 +172,19 @@ class Sandbox:
         self, vendor: Vendor, route: Route, call: Call, response: Response, rules: list[fault.Rule]
     ) -> Response:
         key = f"{vendor.name}:{route.operation}"
-        previous = self._previous.get(key)
-        self._previous[key] = response.get_data()
+        answered = self._answered.setdefault(key, deque(maxlen=KEPT_ANSWERS))
+        before = list(answered)
+        answered.append(Answered(response.get_data(), tuple(response.headers.items())))
         for rule in rules:
             if rule.kind == "timeout-after":
+                self.faults.note(rule)
                 self.calls.add(vendor.name, route.operation, -1, call.now)
                 raise fault.ReplyDropped(104, "the reply was lost on its way")
-            if rule.kind in fault.AFTER:
-                response = fault.spoil(rule, response, call.request, previous)
+            if rule.kind in fault.AFTER and rule.kind != "late":
+                spoilt = spoil(rule, response, call.request, before)
+                if spoilt is not None:
+                    self.faults.note(rule)
+                    response = spoilt
         return response
 
     def _match(self, request: Request) -> tuple[Vendor, Route, dict[str, str]] | Response:

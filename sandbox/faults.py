@@ -1,32 +1,57 @@
-"""Faults on the way to and from a vendor, switchable per route, drawn from a seeded generator."""
+"""Faults on the way to and from a vendor, switchable per route, drawn from a seeded generator.
+
+What each kind does to a reply is in ``sandbox.spoiling``.
+"""
 
 from __future__ import annotations
 
-import json
 import random
+from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from email.utils import format_datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from werkzeug.wrappers import Request, Response
+REFUSALS = frozenset({"401", "403", "403-html", "410", "429", "500", "502", "503", "504"})
 
-from sandbox.wire import Vendor
+REDIRECTS = frozenset({"redirect-http", "redirect-host", "redirect-link-local", "redirect-loop"})
 
-BEFORE = frozenset({"latency", "timeout-before", "429", "500", "502", "503"})
+BEFORE = frozenset({"latency", "timeout-before", *REFUSALS, *REDIRECTS})
 """Kinds that strike before the vendor saw the request: nothing was applied."""
 
-AFTER = frozenset(
+PAGES = frozenset({"duplicate-page", "stale-page", "repeated-cursor"})
+
+UNREADABLE = frozenset(
     {
-        "timeout-after",
-        "500-after",
         "html",
         "truncated",
         "empty",
         "wrong-type",
-        "duplicate-page",
-        "repeated-cursor",
+        "empty-object",
+        "errors-body",
+        "trailing-garbage",
+        "byte-order-mark",
+        "not-a-number",
+        "duplicate-keys",
+        "deep",
+        "huge-integer",
+        "gzip-cut",
+        "gzip-bomb",
+    }
+)
+
+DRIFTS = frozenset({"new-enum", "missing-field", "type-change"})
+
+AFTER = frozenset(
+    {
+        "timeout-after",
+        "late",
+        "500-after",
+        "502-after",
+        "504-after",
+        *PAGES,
+        *UNREADABLE,
+        *DRIFTS,
     }
 )
 """Kinds that strike after the vendor did its work: the effect stands, the reply suffers."""
@@ -46,8 +71,12 @@ class ReplyDropped(ConnectionResetError):
 class Rule:
     """One fault. ``pattern`` is a glob on ``vendor:operation`` (``amazon:*``, ``*:createLabel``).
 
-    It strikes with ``probability`` until it has struck ``times`` times (None: for ever).
-    ``params``: latency ``seconds``; 429 ``retry_after`` as seconds or ``"date"`` with ``seconds``.
+    It strikes with ``probability`` until it has struck ``times`` times (None: for ever), and only
+    from ``since`` to before ``until``, where given: an outage is a rule of an hour.
+    ``params``: latency ``seconds``; ``late`` ``seconds``, and the ``patience`` (30) of the caller,
+    who has hung up after it; 429 and 503 ``retry_after`` as seconds, a word of
+    ``spoiling.RETRY_AFTER`` or any text; ``stale-page`` how many answers ``ago`` (2);
+    schema drifts the ``field`` and, for ``new-enum``, the ``value``; redirects the ``status``.
     """
 
     pattern: str
@@ -55,103 +84,69 @@ class Rule:
     probability: float = 1.0
     times: int | None = None
     params: dict[str, Any] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
     struck: int = 0
+    dice: random.Random = field(default_factory=lambda: random.Random(0), repr=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"no fault {self.kind!r}: one of {', '.join(sorted(KINDS))}")
+        if self.kind in DRIFTS and "field" not in self.params:
+            raise ValueError(f"{self.kind} needs params with the field")
+
+    @property
+    def label(self) -> str:
+        """The kind, and which spelling of ``Retry-After`` where there is one."""
+        spelling = self.params.get("retry_after")
+        return self.kind if spelling is None else f"{self.kind} retry-after {spelling}"
+
+    def concerns(self, name: str, now: datetime | None) -> bool:
+        """Could it strike this call now?"""
+        in_time = now is None or (
+            (self.since is None or self.since <= now) and (self.until is None or now < self.until)
+        )
+        left = self.times is None or self.struck < self.times
+        return in_time and left and fnmatchcase(name, self.pattern)
 
 
 class Faults:
-    """The rules in force. Each rule draws for itself, so adding one does not reshuffle others."""
+    """The rules in force. Each rule draws for itself, so adding one does not reshuffle others.
+
+    ``struck``: how often each kind really happened to a call, whatever became of its rule since.
+    """
 
     def __init__(self, seed: int) -> None:
+        self.struck: Counter[str] = Counter()
         self._seed = seed
-        self._rules: list[tuple[Rule, random.Random]] = []
+        self._rules: list[Rule] = []
         self._added = 0
 
     @property
     def rules(self) -> list[Rule]:
-        return [rule for rule, _ in self._rules]
+        return list(self._rules)
 
     def add(self, pattern: str, kind: str, **options: Any) -> Rule:
-        """Put a fault in force; ``options`` are probability, times and params."""
+        """Put a fault in force; ``options`` are those of :class:`Rule`."""
         rule = Rule(pattern, kind, **options)
         self._added += 1
-        self._rules.append((rule, random.Random(f"{self._seed}:fault:{self._added}")))
+        rule.dice = random.Random(f"{self._seed}:fault:{self._added}")
+        self._rules.append(rule)
         return rule
 
     def clear(self) -> None:
-        """Make the world whole again."""
+        """Make the world whole again; what struck stays counted."""
         self._rules.clear()
 
-    def draw(self, vendor: str, operation: str) -> list[Rule]:
+    def draw(self, vendor: str, operation: str, now: datetime | None = None) -> list[Rule]:
         """The rules that strike this call, in the order they were added."""
         name, striking = f"{vendor}:{operation}", []
-        for rule, generator in self._rules:
-            if not fnmatchcase(name, rule.pattern):
-                continue
-            if rule.times is not None and rule.struck >= rule.times:
-                continue
-            if generator.random() < rule.probability:
+        for rule in self._rules:
+            if rule.concerns(name, now) and rule.dice.random() < rule.probability:
                 rule.struck += 1
                 striking.append(rule)
         return striking
 
-
-def refusal(rule: Rule, vendor: Vendor, now: datetime) -> Response:
-    """The reply of a fault that strikes before the vendor: its own 429, or a gateway's 5xx page."""
-    response = _gateway_page(int(rule.kind))
-    if rule.kind == "429":
-        response = vendor.problem(429, "Too many requests.")
-    if rule.kind in {"429", "503"} and "retry_after" in rule.params:
-        wait = rule.params["retry_after"]
-        if wait == "date":
-            until = now + timedelta(seconds=rule.params.get("seconds", 30))
-            wait = format_datetime(until, usegmt=True)
-        response.headers["Retry-After"] = str(wait)
-    return response
-
-
-def spoil(rule: Rule, response: Response, request: Request, previous: bytes | None) -> Response:
-    """The reply of a fault that strikes after the vendor did its work.
-
-    ``previous`` is the body this operation answered the time before, for ``duplicate-page``.
-    """
-    body = response.get_data()
-    if rule.kind == "500-after":
-        return _gateway_page(500)
-    if rule.kind == "html":
-        page = "<!doctype html><html><body>Just a moment...</body></html>"
-        return Response(page, 200, content_type="text/html; charset=utf-8")
-    if rule.kind == "truncated":
-        response.set_data(body[: len(body) // 2])
-    elif rule.kind == "empty":
-        response.set_data(b"")
-    elif rule.kind == "wrong-type":
-        response.headers["Content-Type"] = "text/plain"
-    elif rule.kind == "duplicate-page" and previous is not None:
-        response.set_data(previous)
-    elif rule.kind == "repeated-cursor":
-        _repeat_cursor(response, request)
-    return response
-
-
-def _gateway_page(status: int) -> Response:
-    page = f"<html><body><h1>{status}</h1>nginx</body></html>"
-    return Response(page, status, content_type="text/html")
-
-
-def _repeat_cursor(response: Response, request: Request) -> None:
-    """Make the page point at itself, in whichever way this vendor points at the next one."""
-    if "Link" in response.headers:
-        response.headers["Link"] = f'<{request.url}>; rel="next"'
-    body = response.get_json(silent=True)
-    if not isinstance(body, dict):
-        return
-    token = request.args.get("paginationToken") or request.args.get("pageToken")
-    if token and isinstance(body.get("pagination"), dict):
-        body["pagination"]["nextToken"] = token
-    elif body.get("next"):
-        body["next"] = request.full_path.removeprefix("/shipbob")
-    response.set_data(json.dumps(body, ensure_ascii=False))
+    def note(self, rule: Rule) -> None:
+        """It was not only drawn: the call met it."""
+        self.struck[rule.label] += 1

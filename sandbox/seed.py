@@ -78,6 +78,16 @@ def plan_day(world: World, hours: float) -> datetime:
     return ends
 
 
+def stocked(world: World) -> dict[str, int]:
+    """What the 3PL's home center is filled up to where trade goes on: SKU -> free units."""
+    return {
+        sku.code: RESTOCK
+        if sku.code in SCARCE
+        else opening(sku, world.orders_per_channel).home_center
+        for sku in SKUS
+    }
+
+
 def _delivery(world: World, at: datetime) -> None:
     for code in sorted(SCARCE):
         world.shipbob.receive(code, HOME_CENTER, RESTOCK)

@@ -47,7 +47,14 @@ _BY_COUNTRY = {country: market for market, (_, country, *_rest) in MARKETPLACES.
 
 def plan_amazon(world: World, draw: random.Random, moments: Sequence[datetime]) -> None:
     """Schedule one order per moment."""
-    for at, trait in zip(moments, traits(draw, len(moments), SPECIALS), strict=True):
+    plan_row(world, draw, moments, traits(draw, len(moments), SPECIALS))
+
+
+def plan_row(
+    world: World, draw: random.Random, moments: Sequence[datetime], row: Sequence[str]
+) -> None:
+    """Schedule one order per moment, each with its trait."""
+    for at, trait in zip(moments, row, strict=True):
         order = compose(world, draw, trait, at)
         world.schedule(at, partial(place, order=order, trait=trait))
 

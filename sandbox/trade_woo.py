@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sandbox.catalogue import SCARCE, SKUS, UNMAPPED_WOO
 from sandbox.money import shelf_price, tax_on
 from sandbox.people import HOME_CURRENCY, PEOPLE, Person
+from sandbox.vendors.shipbob_account import HOME_CENTER
 from sandbox.vendors.woo_basket import Basket, BasketLine
 from sandbox.vendors.woo_shop import WooOrder
 
@@ -41,6 +42,9 @@ SPECIALS = (
     "scarce",
 )
 
+LATER_SPECIALS = ("cancel-packed", "edit-packed", "return", "return", "pays-late")
+"""What buyers also do where trade goes on for more than a day."""
+
 # Net tax rates in permille for the countries the shop collects for; nothing is collected elsewhere.
 _TAX = {"DE": 190, "ES": 210, "FR": 200, "PL": 230, "GB": 200}
 _FREE_SHIPPING_FROM = 6000
@@ -55,6 +59,7 @@ _FIRST_WANTS = {"scarce-split": ("KETTLE-GOOSE", 2), "scarce-wait": ("GRINDER-HA
 
 _STATUS = {
     "pays-later": "pending",
+    "pays-late": "pending",
     "never-pays": "pending",
     "on-hold": "on-hold",
     "failed": "failed",
@@ -80,7 +85,14 @@ def plan_woo(world: World, draw: random.Random, moments: Sequence[datetime]) -> 
     first = _FIRST if len(moments) > len(SPECIALS) + len(_FIRST) else ()
     row = [*first, *traits(draw, len(moments) - len(first), SPECIALS)]
     times = [world.opened + timedelta(seconds=20)] * len(first) + list(moments[len(first) :])
-    for at, trait in zip(times, row, strict=True):
+    plan_row(world, draw, times, row)
+
+
+def plan_row(
+    world: World, draw: random.Random, moments: Sequence[datetime], row: Sequence[str]
+) -> None:
+    """Schedule one checkout per moment, each with its trait."""
+    for at, trait in zip(moments, row, strict=True):
         basket = compose(world, draw, trait)
         world.schedule(at, partial(checkout, basket=basket, trait=trait))
 
@@ -134,7 +146,7 @@ def basket_of(
 def _wants(draw: random.Random, trait: str) -> list[tuple[str, int]]:
     count = 6 if trait == "many-lines" else draw.choices((1, 2, 3, 4), (45, 30, 15, 10))[0]
     wants = [(code, draw.choice((1, 1, 1, 2, 3))) for code in draw.sample(_PLAIN, count)]
-    if trait == "edit":
+    if trait in {"edit", "edit-packed"}:
         wants[0] = (wants[0][0], 2)
     if trait == "scarce":
         wants.insert(0, (draw.choice(sorted(SCARCE)), draw.choice((1, 2))))
@@ -163,7 +175,22 @@ def _follow_up(world: World, order: WooOrder, trait: str, at: datetime) -> None:
         "edit": (4, lambda _, then: shop.change_quantity(order, 1, then)),
         "refund-part": (240, lambda _, then: shop.refund(order, 1, "Beschädigt angekommen", then)),
         "refund-all": (200, lambda _, then: shop.refund(order, 0, "Widerruf", then)),
+        # Behind the hand-over, when the 3PL is packing.
+        "cancel-packed": (50, lambda _, then: shop.cancel(order, then)),
+        "edit-packed": (50, lambda _, then: shop.change_quantity(order, 1, then)),
+        "pays-late": (26 * 60, lambda _, then: shop.pay(order, then)),
+        "return": (3 * 24 * 60, lambda world, then: _come_back(world, order, then)),
     }
     if trait in later:
         minutes, action = later[trait]
         world.schedule(at + timedelta(minutes=minutes), action)
+
+
+def _come_back(world: World, order: WooOrder, at: datetime) -> None:
+    """One unit of what was delivered is returned: refunded, and back on the 3PL's shelf."""
+    if order.status != "completed":
+        return
+    world.shop.refund(order, 1, "Rücksendung", at)
+    code = order.body["line_items"][0]["sku"]
+    world.shipbob.receive(code, HOME_CENTER, 1)
+    world.returned.append((at, order.id, code))

@@ -13,6 +13,7 @@ from sandbox.catalogue import BY_CODE
 from sandbox.money import minor_units
 from sandbox.vendors.amazon_body import grand_total
 from sandbox.vendors.amazon_seller import AmazonOrder
+from sandbox.vendors.shipbob_account import Shipment
 from sandbox.vendors.woo_shop import WooOrder
 from sandbox.wire import Json, stamp
 
@@ -36,6 +37,11 @@ def woo_orders(world: World) -> list[Json]:
     return [_woo_order(order) for order in world.shop.orders.values()]
 
 
+def deleted_orders(world: World) -> list[Json]:
+    """Orders of the shop that were deleted for good: nobody can list them any more."""
+    return [_woo_order(order) for order in world.shop.deleted.values()]
+
+
 def _woo_order(order: WooOrder) -> Json:
     body = order.body
     refunded = sum(minor_units(refund["amount"], order.currency) for refund in order.refunds)
@@ -51,6 +57,14 @@ def _woo_order(order: WooOrder) -> Json:
         "to_ship": order.status not in _NOT_TO_SHIP and bool(body["shipping_lines"]),
         "lines": {line["sku"]: line["quantity"] for line in body["line_items"]},
         "unmapped": [line["sku"] for line in body["line_items"] if line["sku"] not in BY_CODE],
+        "refunds": [
+            {
+                "id": refund["id"],
+                "amount": minor_units(refund["amount"], order.currency),
+                "units": sum(-line["quantity"] for line in refund["line_items"]),
+            }
+            for refund in order.refunds
+        ],
         "meta": {row["key"]: row["value"] for row in body["meta_data"]},
     }
 
@@ -79,6 +93,14 @@ def _amazon_order(order: AmazonOrder, confirmed: int) -> Json:
         "shipped": {item.sku: item.shipped for item in order.items},
         "unmapped": [item.sku for item in order.items if item.sku not in BY_CODE],
         "packages": sorted(order.packages),
+        "notices": [
+            {
+                "reference": package.reference,
+                "tracking": package.tracking,
+                "quantities": package.quantities,
+            }
+            for package in order.packages.values()
+        ],
         "confirmations": confirmed,
     }
 
@@ -98,20 +120,35 @@ def labels(world: World) -> dict[str, Json]:
 
 
 def shipbob_orders(world: World) -> dict[str, Json]:
-    """Per reference id: the order's id, status, and what left the building."""
+    """Per reference id: how many orders there are, the last one's id, status and parcels, and what
+    left the building of all of them."""
     summary: dict[str, Json] = {}
     for order in world.shipbob.orders.values():
         left: Counter[str] = Counter()
         for shipment in order.shipments:
             if shipment.shipped is not None:
                 left.update(shipment.quantities)
+        before = summary.get(order.reference, {"orders": 0, "shipments": 0, "shipped": {}})
         summary[order.reference] = {
             "id": order.id,
+            "orders": before["orders"] + 1,
             "status": order.status,
-            "shipments": len(order.shipments),
-            "shipped": dict(left),
+            "shipments": before["shipments"] + len(order.shipments),
+            "shipped": dict(left + Counter(before["shipped"])),
+            "parcels": [_parcel(shipment) for shipment in order.shipments],
         }
     return summary
+
+
+def _parcel(shipment: Shipment) -> Json:
+    return {
+        "id": shipment.id,
+        "center": shipment.center,
+        "status": shipment.status,
+        "quantities": shipment.quantities,
+        "tracking": shipment.tracking,
+        "left": stamp(shipment.shipped) if shipment.shipped else None,
+    }
 
 
 def stock(world: World) -> Json:
@@ -127,11 +164,21 @@ def stock(world: World) -> Json:
             "writes": _writes(world.seller.writes),
         },
         "shipbob": dict(held),
+        "shelves": _shelves(world),
         "turned_away": {
             "woocommerce": world.shop.turned_away,
             "amazon": world.seller.turned_away,
         },
     }
+
+
+def _shelves(world: World) -> Json:
+    """Per center of the 3PL and SKU: what stands there, and what of it is promised."""
+    shelves: Json = {}
+    for (code, center), level in world.shipbob.levels.items():
+        shelf = {"on_hand": level.on_hand, "committed": level.committed}
+        shelves.setdefault(str(center), {})[code] = shelf
+    return shelves
 
 
 def _writes(writes: Iterable[_Write]) -> dict[str, int]:
@@ -143,7 +190,15 @@ def summary(world: World) -> Json:
     return {
         "now": stamp(world.now),
         "day_ends": stamp(world.day_ends),
-        "orders": {"woocommerce": woo_orders(world), "amazon": amazon_orders(world)},
+        "orders": {
+            "woocommerce": woo_orders(world),
+            "amazon": amazon_orders(world),
+            "deleted": deleted_orders(world),
+        },
+        "returned": [
+            {"at": stamp(at), "order": str(order_id), "sku": code}
+            for at, order_id, code in world.returned
+        ],
         "labels": labels(world),
         "shipbob": shipbob_orders(world),
         "stock": stock(world),

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connectors.base import PullsOrders, RawRecord
+from connectors.base import Cursor, Page, PullsOrders, RawRecord
 from mappings import canonical as c
 from state import catalogue, fulfilment, history, inbox, order_reports, orders, stock
 from state import tables as t
@@ -54,25 +54,34 @@ def pull_orders(hub: Hub, run: Run) -> None:
         watch = CancellationWatch(conn, hub, run)
     pages = connector.pull_orders(run.cursor, run.since or link.since)
     for page in gathered(pages, BATCH, hub.clock):
-        report(run, page.findings)
-        arrivals = read_page(hub, link, page.records)
-        with holding(hub, run), run.commit() as conn:
-            watch.look(conn, link, arrivals)
-            intake = take_in(conn, link, arrivals, hub.clock.now())
-            run.save_cursor(conn, page.cursor)
-            for key in sorted(quoting.asked_first(hub, intake.wake)):
-                run.request(conn, key)
-        if not run.dry_run:
-            watch.taken()
-        run.count("read", len(page.records))
-        run.count("unchanged", len(page.records) - len(arrivals))
-        for name, n in intake.counts.items():
-            run.count(name, n)
+        take_page(hub, run, watch, page, page.cursor)
         if run.stopping:
             return
     if watch.settles:
         with run.commit() as conn:
             watch.passed(conn, hub)
+
+
+def take_page(
+    hub: Hub, run: Run, watch: CancellationWatch, page: Page, cursor: Cursor
+) -> Sequence[Reading]:
+    """Take in what is new on a page, together with ``cursor``; returns that."""
+    link = hub.link(run)
+    report(run, page.findings)
+    arrivals = read_page(hub, link, page.records)
+    with holding(hub, run), run.commit() as conn:
+        watch.look(conn, link, arrivals)
+        intake = take_in(conn, link, arrivals, hub.clock.now())
+        run.save_cursor(conn, cursor)
+        for key in sorted(quoting.asked_first(hub, intake.wake)):
+            run.request(conn, key)
+    if not run.dry_run:
+        watch.taken()
+    run.count("read", len(page.records))
+    run.count("unchanged", len(page.records) - len(arrivals))
+    for name, n in intake.counts.items():
+        run.count(name, n)
+    return arrivals
 
 
 def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Reading]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from connectors.base import PullsShipments
+from connectors.base import Cursor, Page, PullsShipments
 from mappings import MappingError
 from mappings import canonical as c
 from mappings.problems import Problem
@@ -31,19 +31,25 @@ def pull_shipments(hub: Hub, run: Run) -> None:
     connector = link.connector
     if not isinstance(connector, PullsShipments):
         raise TypeError(f"{connector.info.name} does not pull shipments")
-    definition = hub.definition(link, TOPIC)
     for page in connector.pull_shipments(run.cursor, run.since or link.since):
-        report(run, page.findings)
-        readings = [read(definition, raw.external_id, raw.text) for raw in page.records]
-        with run.commit() as conn:
-            for key in _take_page(conn, hub, run, link.id, readings):
-                run.request(conn, key)
-            run.save_cursor(conn, page.cursor)
+        take_page(hub, run, page, page.cursor)
         if run.stopping:
             return
 
 
-def _take_page(
+def take_page(hub: Hub, run: Run, page: Page, cursor: Cursor) -> None:
+    """Apply what a page reports, together with ``cursor``."""
+    link = hub.link(run)
+    definition = hub.definition(link, TOPIC)
+    report(run, page.findings)
+    readings = [read(definition, raw.external_id, raw.text) for raw in page.records]
+    with run.commit() as conn:
+        for key in _apply(conn, hub, run, link.id, readings):
+            run.request(conn, key)
+        run.save_cursor(conn, cursor)
+
+
+def _apply(
     conn: Connection, hub: Hub, run: Run, connection_id: int, readings: Sequence[Reading]
 ) -> set[str]:
     """Apply what is new on a page, in its order, and keep every payload; returns whom to wake."""

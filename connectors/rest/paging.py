@@ -184,7 +184,7 @@ class Tokens:
         return {"cursor": self._token}
 
     def take(self, reply: Reply, ids: Sequence[str]) -> bool:
-        self._token = self._guard.follow(self._following(reply), len(ids))
+        self._token = self._guard.follow(self._following(reply), ids)
         self.total = self._read_total(reply)
         if self.total is not None:
             self._seen.update(ids)
@@ -268,7 +268,7 @@ class Ascending:
                 )
         self.done = len(ids) < self._size
         if ids:
-            self._guard.follow(ids[-1], len(ids))
+            self._guard.follow(ids[-1], ids)
             self._last = ids[-1]
         return True
 

@@ -136,6 +136,8 @@ def _apply(world: World, message: Json, at: datetime) -> tuple[str, str] | None:
     sku = str(message.get("sku"))
     if sku not in world.seller.listings:
         return "13013", f"The SKU {sku} is not in your catalogue."
+    if world.quirks.refuses(sku):
+        return "8541", f"The SKU {sku} does not match the ASIN."
     try:
         quantity = _quantity(message)
     except Malformed:

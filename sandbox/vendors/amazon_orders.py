@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from werkzeug.wrappers import Response
 
+from sandbox.quirks import shuffled
 from sandbox.vendors.amazon_body import INCLUDED_DATA, order_json
 from sandbox.vendors.amazon_problem import sp_problem
 from sandbox.vendors.amazon_seller import AmazonOrder, Package
@@ -26,13 +28,22 @@ HORIZON = timedelta(minutes=2)
 TOKEN_LIFETIME = timedelta(hours=24)
 
 # Where an order stands in a listing: the date filtered on, then its id.
-Place = tuple[datetime, str]
+Place = tuple[str, str]
 
 _PAGE_MAX = 100
 _MARKETPLACES_MAX = 50
 _WINDOWS = (("createdAfter", "createdBefore"), ("lastUpdatedAfter", "lastUpdatedBefore"))
 # A page token is bound to the query it came from, but for these two and itself.
 _FREE_PARAMETERS = frozenset({"maxResultsPerPage", "includedData", "paginationToken"})
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """Where a page begins: behind ``passed``, in the window up to ``end``."""
+
+    passed: Place | None
+    end: datetime
+    empty_pages: int = 0
 
 
 def search_orders(call: Call) -> Response:
@@ -55,50 +66,87 @@ def search_orders(call: Call) -> Response:
 
 def _search(call: Call, window: tuple[str, str], included: set[str], size: int) -> Response:
     after, before = window
-    passed, end = None, call.now - HORIZON
+    end = call.now - HORIZON
     until = call.query(before)
     if until is not None and moment_of(until) > end:
         why = f"{before} must be no later than two minutes before the request."
         return sp_problem(400, "InvalidInput", why)
     if until is not None:
         end = moment_of(until)
+    quirks = call.world.quirks
+    spot = _Spot(None, end, quirks.empty_pages)
     page_token = call.query("paginationToken")
     if page_token is not None:
         resumed = _resume(call, page_token)
         if isinstance(resumed, Response):
             return resumed
-        passed, end = resumed
+        spot = resumed
     by_creation = after == "createdAfter"
-    orders = _matching(call, moment_of(call.query(after) or ""), end, by_creation)
+    orders = _matching(call, moment_of(call.query(after) or ""), spot.end, by_creation)
     # Pages go on behind the last order shown, not at a number: an order that changes meanwhile
     # leaves the window and pushes no other one over a page's edge.
-    orders = [order for order in orders if passed is None or _place(order, by_creation) > passed]
-    page = orders[:size]
+    left = [one for one in orders if _place(call, one, by_creation) > (spot.passed or ("", ""))]
+    page, following = _page(call, left, spot, size, by_creation)
+    if quirks.endless and following is None and page:
+        following = spot
+        quirks.note("endless", "searchOrders")
     body: Json = {"orders": [order_json(order, included) for order in page]}
-    body[before] = stamp(end)
-    if len(orders) > size:
-        body["pagination"] = {"nextToken": _token(call, _place(page[-1], by_creation), end)}
+    body[before] = stamp(spot.end)
+    if following is not None:
+        body["pagination"] = {"nextToken": _token(call, following)}
+        _meddle(call, page)
     return reply(body)
+
+
+def _page(
+    call: Call, left: list[AmazonOrder], spot: _Spot, size: int, by_creation: bool
+) -> tuple[list[AmazonOrder], _Spot | None]:
+    """The orders of this page, and where the next one begins."""
+    quirks = call.world.quirks
+    if spot.empty_pages and left:
+        quirks.note("empty_pages", f"{call.now}:{spot}")
+        return [], replace(spot, empty_pages=spot.empty_pages - 1)
+    if len(left) <= size:
+        return left, None
+    page = left[:size]
+    return page, _Spot(_place(call, page[-1], by_creation), spot.end, quirks.empty_pages)
 
 
 def _matching(call: Call, since: datetime, end: datetime, by_creation: bool) -> list[AmazonOrder]:
     statuses = call.listed("fulfillmentStatuses")
     markets = call.listed("marketplaceIds")
     fulfillers = call.listed("fulfilledBy")
+    quirks = call.world.quirks
 
     found = [
         order
         for order in call.world.seller.orders.values()
-        if since <= _place(order, by_creation)[0] <= end
+        if since <= _moment(call, order, by_creation) <= end
         and order.marketplace in markets
         and (not statuses or order.status in statuses)
         and (not fulfillers or order.fulfilled_by in fulfillers)
+        and not quirks.unlisted(order.order_id, order.created, order.modified, call.now)
     ]
-    return sorted(found, key=lambda order: _place(order, by_creation))
+    return sorted(found, key=lambda order: _place(call, order, by_creation))
 
 
-def _place(order: AmazonOrder, by_creation: bool) -> Place:
-    return (order.created if by_creation else order.modified, order.order_id)
+def _moment(call: Call, order: AmazonOrder, by_creation: bool) -> datetime:
+    return order.created if by_creation else call.world.quirks.stamped(order.modified)
+
+
+def _place(call: Call, order: AmazonOrder, by_creation: bool) -> Place:
+    if call.world.quirks.unsorted:
+        call.world.quirks.note("unsorted", order.order_id)
+        return (shuffled(order.order_id), order.order_id)
+    return (stamp(_moment(call, order, by_creation)), order.order_id)
+
+
+def _meddle(call: Call, page: list[AmazonOrder]) -> None:
+    """What becomes of the orders of a page while the next one is asked for."""
+    at, quirks = call.now.replace(microsecond=0), call.world.quirks
+    for order in [one for one in page if one.modified < at][: quirks.edits_while_paging]:
+        order.modified = at
+        quirks.note("edits_while_paging", order.order_id)
 
 
 def _bound_parameters(call: Call) -> list[list[str]]:
@@ -106,31 +154,39 @@ def _bound_parameters(call: Call) -> list[list[str]]:
     return sorted([name, value] for name, value in pairs if name not in _FREE_PARAMETERS)
 
 
-def _token(call: Call, passed: Place, end: datetime) -> str:
+def _token(call: Call, spot: _Spot) -> str:
+    life = call.world.quirks.page_token_s
     tokens = call.world.seller.page_tokens
     token = f"2YgYW55IGNhcm5hbCBwbGVhc3VyZS4-{len(tokens) + 1}"
     tokens[token] = {
-        "passed": passed,
-        "end": end,
-        "expires": call.now + TOKEN_LIFETIME,
+        "spot": spot,
+        "expires": call.now + (TOKEN_LIFETIME if life is None else timedelta(seconds=life)),
         "query": _bound_parameters(call),
     }
     return token
 
 
-def _resume(call: Call, token: str) -> tuple[Place, datetime] | Response:
+def _resume(call: Call, token: str) -> _Spot | Response:
     kept = call.world.seller.page_tokens.get(token)
     if kept is None or call.now >= kept["expires"]:
+        call.world.quirks.note("page_token_s", token)
         return sp_problem(400, "InvalidInput", "The pagination token is invalid or has expired.")
     if kept["query"] != _bound_parameters(call):
         return sp_problem(
             400, "InvalidInput", "Parameters must be the ones the pagination token was given for."
         )
-    return kept["passed"], kept["end"]
+    spot: _Spot = kept["spot"]
+    return spot
+
+
+def _known(call: Call) -> AmazonOrder | None:
+    order = call.world.seller.orders.get(call.path_args["order_id"])
+    gone = order is not None and call.world.quirks.gone(order.order_id, order.created, call.now)
+    return None if gone else order
 
 
 def get_order(call: Call) -> Response:
-    order = call.world.seller.orders.get(call.path_args["order_id"])
+    order = _known(call)
     if order is None:
         return sp_problem(404, "NotFound", "The order was not found.")
     return reply({"order": order_json(order, set(call.listed("includedData")))})
@@ -138,7 +194,7 @@ def get_order(call: Call) -> Response:
 
 def confirm_shipment(call: Call) -> Response:
     """204 and no body; the same packageReferenceId edits the package booked before."""
-    order = call.world.seller.orders.get(call.path_args["order_id"])
+    order = _known(call)
     if order is None:
         return sp_problem(404, "NotFound", "The order was not found.")
     body = call.json()

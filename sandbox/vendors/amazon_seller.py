@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sandbox.quirks import Quirks
 from sandbox.wire import Json
 
 SELLER_ID = "A2SANDBOXSELLER"
@@ -116,7 +117,8 @@ class Feed:
 class AmazonSeller:
     """Everything Amazon knows of the seller."""
 
-    def __init__(self) -> None:
+    def __init__(self, quirks: Quirks | None = None) -> None:
+        self.quirks = quirks or Quirks()
         self.listings: dict[str, Listing] = {}
         self.orders: dict[str, AmazonOrder] = {}
         self.writes: list[QuantityWrite] = []

@@ -20,10 +20,11 @@ class Logins:
     """Access tokens and when each ends."""
 
     ends: dict[str, datetime] = field(default_factory=dict)
+    refresh_token: str = REFRESH_TOKEN
 
-    def issue(self, now: datetime) -> str:
+    def issue(self, now: datetime, lifetime: timedelta = LIFETIME) -> str:
         token = f"Atza|sandbox-{len(self.ends) + 1:06d}"
-        self.ends[token] = now + LIFETIME
+        self.ends[token] = now + lifetime
         return token
 
     def valid(self, token: str, now: datetime) -> bool:
@@ -38,12 +39,20 @@ def token(call: Call) -> Response:
         return _refused(401, "invalid_client", "Client authentication failed")
     if form.get("grant_type") != "refresh_token":
         return _refused(400, "unsupported_grant_type", "The grant type is not supported")
-    if form.get("refresh_token") != REFRESH_TOKEN:
+    logins, quirks = call.world.logins, call.world.quirks
+    if form.get("refresh_token") != logins.refresh_token:
         return _refused(400, "invalid_grant", "The request has an invalid grant parameter")
+    life = LIFETIME
+    if quirks.access_token_s is not None:
+        life = timedelta(seconds=quirks.access_token_s)
+        quirks.note("access_token_s", len(logins.ends))
+    if quirks.rotates_refresh_tokens:
+        logins.refresh_token = f"{REFRESH_TOKEN}-{len(logins.ends) + 1}"
+        quirks.note("rotates_refresh_tokens", logins.refresh_token)
     return reply(
         {
-            "access_token": call.world.logins.issue(call.now),
-            "refresh_token": REFRESH_TOKEN,
+            "access_token": logins.issue(call.now, life),
+            "refresh_token": logins.refresh_token,
             "token_type": "bearer",
             "expires_in": int(LIFETIME.total_seconds()),
         }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import cycle, islice
 
 from werkzeug.wrappers import Response
 
 from sandbox.catalogue import SKUS
 from sandbox.hooks import bob_row
 from sandbox.limits import Limit, Verdict
+from sandbox.quirks import shuffled
 from sandbox.vendors import shipbob_stock
 from sandbox.vendors.shipbob_account import CENTERS, HOME_CENTER, BobOrder, ShipBobAccount, Shipment
-from sandbox.vendors.shipbob_body import CHANNELS, order_json, shipment_json
+from sandbox.vendors.shipbob_body import CHANNELS, order_json, shipment_json, shipments_json
 from sandbox.wire import (
     Call,
     Json,
@@ -49,15 +51,21 @@ def create_order(call: Call) -> Response:
     if not recipient.get("name") or not all(address.get(name) for name in _ADDRESS):
         return _refused(400, {"recipient": ["Name, address1, city and country are required."]})
     account = call.world.shipbob
-    if str(body["reference_id"]) in account.by_reference:
+    taken = str(body["reference_id"]) in account.by_reference
+    if taken and account.quirks.unique_references:
         return _refused(422, {"errors": ["An order with this reference id already exists."]})
     if (number_in(body, "location_id") or HOME_CENTER) not in CENTERS:
         return _refused(422, {"errors": ["The location does not exist."]})
     wanted = _wanted(rows(body, "products"))
     if isinstance(wanted, Response):
         return wanted
+    if taken:
+        account.quirks.note("unique_references", body["reference_id"])
     order = account.accept(call.world, body, wanted, int(channel))
-    return reply(order_json(account, order), 201)
+    if account.quirks.draws("twins", order.reference, account.quirks.twins_share):
+        account.quirks.note("twins", order.reference)
+        account.accept(call.world, body, wanted, int(channel))
+    return reply(order_json(account, order, call.now), 201)
 
 
 def _wanted(products: Iterable[Json]) -> dict[str, int] | Response:
@@ -86,13 +94,24 @@ def list_orders(call: Call) -> Response:
     orders = [order for order in account.orders.values() if _wanted_by(call, order)]
     oldest = (call.query("SortOrder") or "Newest").lower() == "oldest"
     orders.sort(key=lambda order: order.id, reverse=not oldest)
+    if account.quirks.unsorted:
+        orders.sort(key=lambda order: shuffled(order.id))
     start = (int(page) - 1) * int(limit)
-    return reply([order_json(account, order) for order in orders[start : start + int(limit)]])
+    if account.quirks.endless and orders and start + int(limit) >= len(orders):
+        orders, start = list(islice(cycle(orders[start:] or orders), int(limit))), 0
+        account.quirks.note("endless", "listOrders")
+    shown = orders[start : start + int(limit)]
+    return reply([order_json(account, order, call.now) for order in shown])
 
 
 def _wanted_by(call: Call, order: BobOrder) -> bool:
     ids, references = call.listed("IDs"), call.listed("ReferenceIds")
     if (ids and str(order.id) not in ids) or (references and order.reference not in references):
+        return False
+    quirks = call.world.quirks
+    if references and quirks.unfound(order.reference, order.created, call.now):
+        return False
+    if not references and quirks.unlisted(order.id, order.created, order.updated, call.now):
         return False
     tracked = any(shipment.tracking for shipment in order.shipments)
     uploaded = tracked and all(s.tracking_uploaded for s in order.shipments if s.tracking)
@@ -124,7 +143,7 @@ def get_order(call: Call) -> Response:
     order = _order(call)
     if order is None:
         return Response(status=404)
-    return reply(order_json(call.world.shipbob, order))
+    return reply(order_json(call.world.shipbob, order, call.now))
 
 
 def list_shipments(call: Call) -> Response:
@@ -132,14 +151,14 @@ def list_shipments(call: Call) -> Response:
     if order is None:
         return Response(status=404)
     account = call.world.shipbob
-    return reply([shipment_json(account, order, shipment) for shipment in order.shipments])
+    return reply(shipments_json(account, order, call.now))
 
 
 def get_shipment(call: Call) -> Response:
     found = _shipment(call.world.shipbob, int(call.path_args["shipment_id"]))
     if found is None:
         return Response(status=404)
-    return reply(shipment_json(call.world.shipbob, *found))
+    return reply(shipment_json(call.world.shipbob, *found, call.now))
 
 
 def cancel_order(call: Call) -> Response:
@@ -163,7 +182,7 @@ def cancel_order(call: Call) -> Response:
     return reply(
         {
             "order_id": order.id,
-            "order": order_json(account, order),
+            "order": order_json(account, order, call.now),
             "status": "Success" if all(results.values()) else "PartialSuccess",
             "canceled_shipment_results": rows,
         }
@@ -177,7 +196,7 @@ def cancel_shipment(call: Call) -> Response:
         return Response(status=404)
     if not account.cancel_shipment(*found, call.now.replace(microsecond=0)):
         return _refused(422, {"errors": ["The shipment is being processed."]})
-    return reply(shipment_json(account, *found))
+    return reply(shipment_json(account, *found, call.now))
 
 
 def acknowledge_tracking(call: Call) -> Response:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from sandbox.quirks import Quirks
 from sandbox.wire import Json
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ class Shipment:
     tracking: str | None = None
     shipped: datetime | None = None
     tracking_uploaded: bool = False
+    on_its_way: bool = False
+    """Packed before the cancellation was confirmed: it leaves all the same."""
+
+    def told(self, late: timedelta, now: datetime) -> Shipment:
+        """The shipment as it is told of: one that left less than ``late`` ago has not yet."""
+        if self.shipped is None or now - self.shipped >= late:
+            return self
+        return replace(self, status="Processing", tracking=None, shipped=None, updated=self.created)
 
 
 @dataclass
@@ -86,8 +95,11 @@ def _nobody_asked(_topic: str, _order: BobOrder, _at: datetime) -> None:
 class ShipBobAccount:
     """One merchant at ShipBob."""
 
-    def __init__(self, seed: int, pick_after: timedelta, ship_after: timedelta) -> None:
+    def __init__(
+        self, seed: int, pick_after: timedelta, ship_after: timedelta, quirks: Quirks
+    ) -> None:
         self.seed = seed
+        self.quirks = quirks
         self.pick_after = pick_after
         self.ship_after = ship_after
         self.orders: dict[int, BobOrder] = {}
@@ -115,7 +127,7 @@ class ShipBobAccount:
             order.shipments.append(shipment)
             self._commit(world, order, shipment, at)
         self.orders[order.id] = order
-        self.by_reference[order.reference] = order.id
+        self.by_reference.setdefault(order.reference, order.id)
         return order
 
     def retry_exceptions(self, world: World, at: datetime) -> None:
@@ -144,6 +156,9 @@ class ShipBobAccount:
                 self.levels[code, shipment.center].committed -= quantity
         shipment.status, shipment.updated, order.updated = "Cancelled", at, at
         self.tell("order.shipment.cancelled", order, at)
+        shipment.on_its_way = self.quirks.draws(
+            "ships_cancelled", shipment.id, self.quirks.ships_cancelled_share
+        )
         return True
 
     def _parcels(self, reference: str, wanted: dict[str, int]) -> list[dict[str, int]]:
@@ -177,12 +192,15 @@ class ShipBobAccount:
         )
 
     def _ship(self, order: BobOrder, shipment: Shipment, at: datetime) -> None:
-        if shipment.status != "Processing" or shipment.tracking is not None:
+        stopped = shipment.status != "Processing" and not shipment.on_its_way
+        if stopped or shipment.tracking is not None:
             return
         for code, quantity in shipment.quantities.items():
             level = self.levels[code, shipment.center]
             level.on_hand -= quantity
-            level.committed -= quantity
+            level.committed -= 0 if shipment.on_its_way else quantity
+        if shipment.on_its_way:
+            self.quirks.note("ships_cancelled", shipment.id)
         shipment.status, shipment.shipped = "Completed", at
         shipment.tracking = f"SB{shipment.id}NL"
         shipment.updated = order.updated = at

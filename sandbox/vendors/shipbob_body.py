@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 from sandbox.catalogue import BY_CODE
 from sandbox.vendors.shipbob_account import CENTERS, BobOrder, ShipBobAccount, Shipment
 from sandbox.wire import Json, stamp
@@ -12,23 +15,25 @@ USER_ID = 417_002
 _GRAMS_PER_OUNCE = 28.349523125
 
 
-def order_json(account: ShipBobAccount, order: BobOrder) -> Json:
+def order_json(account: ShipBobAccount, order: BobOrder, now: datetime) -> Json:
     """An order with its shipments."""
     body = order.body
+    late = timedelta(seconds=account.quirks.shipments_late_s)
+    told = replace(order, shipments=[one.told(late, now) for one in order.shipments])
     return {
         "id": order.id,
         "created_date": stamp(order.created),
         "purchase_date": body.get("purchase_date"),
         "reference_id": order.reference,
         "order_number": body.get("order_number"),
-        "status": order.status,
+        "status": told.status,
         "type": body["type"],
         "channel": {"id": order.channel_id, "name": CHANNELS[order.channel_id]},
         "shipping_method": body["shipping_method"],
         "recipient": body["recipient"],
         "products": [_product(line) for line in body["products"]],
         "tags": body.get("tags") or [],
-        "shipments": [shipment_json(account, order, shipment) for shipment in order.shipments],
+        "shipments": shipments_json(account, order, now),
         "gift_message": body.get("gift_message") or "",
         "shipping_terms": body.get("shipping_terms")
         or {"carrier_type": "Parcel", "payment_term": "Prepaid"},
@@ -50,8 +55,23 @@ def _product(line: Json) -> Json:
     }
 
 
-def shipment_json(account: ShipBobAccount, order: BobOrder, shipment: Shipment) -> Json:
+def shipments_json(account: ShipBobAccount, order: BobOrder, now: datetime) -> list[Json]:
+    """Every parcel of an order, each twice where the account repeats itself."""
+    rows = [shipment_json(account, order, shipment, now) for shipment in order.shipments]
+    if account.quirks.repeats_shipments and rows:
+        account.quirks.note("repeats_shipments", order.id)
+        return [*rows, *rows]
+    return rows
+
+
+def shipment_json(
+    account: ShipBobAccount, order: BobOrder, shipment: Shipment, now: datetime
+) -> Json:
     """One parcel; it has no ``tracking`` until it left the building."""
+    told = shipment.told(timedelta(seconds=account.quirks.shipments_late_s), now)
+    if told is not shipment:
+        account.quirks.note("shipments_late_s", shipment.id)
+    shipment = told
     due = shipment.created + account.ship_after
     done = shipment.shipped is not None
     return {

@@ -25,6 +25,14 @@ def _level(account: ShipBobAccount, sku: Sku, center: int) -> StockLevel:
     return account.levels.get((sku.code, center)) or StockLevel(0)
 
 
+def _on_hand(account: ShipBobAccount, sku: Sku, true: int) -> float:
+    """What is told of the goods on hand, which may be an absurd number."""
+    if sku.code not in account.quirks.odd_levels:
+        return true
+    account.quirks.note("odd_levels", sku.code)
+    return account.quirks.odd_levels[sku.code]
+
+
 def _waiting(account: ShipBobAccount, sku: Sku) -> int:
     return sum(
         shipment.quantities.get(sku.code, 0)
@@ -43,7 +51,7 @@ def level_json(account: ShipBobAccount, sku: Sku) -> Json:
         "inventory_id": sku.inventory_id,
         "name": sku.title,
         "sku": sku.code,
-        "total_on_hand_quantity": sum(level.on_hand for level in levels),
+        "total_on_hand_quantity": _on_hand(account, sku, sum(level.on_hand for level in levels)),
         "total_committed_quantity": sum(level.committed for level in levels),
         "total_fulfillable_quantity": free,
         "total_sellable_quantity": max(0, free - waiting),
@@ -63,7 +71,7 @@ def _centers_json(account: ShipBobAccount, sku: Sku) -> Json:
             {
                 "location_id": center,
                 "name": name,
-                "on_hand_quantity": level.on_hand,
+                "on_hand_quantity": _on_hand(account, sku, level.on_hand),
                 "committed_quantity": level.committed,
                 "fulfillable_quantity": level.free,
                 "awaiting_quantity": 0,
@@ -139,6 +147,16 @@ def _selected(call: Call) -> list[Sku]:
     ]
 
 
+def _counted(call: Call) -> list[Sku]:
+    """The SKUs of a stock listing, without those that it leaves out."""
+    quirks = call.world.quirks
+    found = _selected(call)
+    for sku in found:
+        if sku.code in quirks.missing_skus:
+            quirks.note("missing_skus", sku.code)
+    return [sku for sku in found if sku.code not in quirks.missing_skus]
+
+
 def _page(call: Call, rows: Sequence[Sku], render: Callable[[Sku], Json]) -> Response:
     size_text = call.query("PageSize") or str(_PAGE_DEFAULT)
     start_text = (call.query("cursor") or "c0").removeprefix("c")
@@ -172,11 +190,11 @@ def _page(call: Call, rows: Sequence[Sku], render: Callable[[Sku], Json]) -> Res
 
 
 def list_levels(call: Call) -> Response:
-    return _page(call, _selected(call), lambda sku: level_json(call.world.shipbob, sku))
+    return _page(call, _counted(call), lambda sku: level_json(call.world.shipbob, sku))
 
 
 def list_levels_by_center(call: Call) -> Response:
-    return _page(call, _selected(call), lambda sku: _centers_json(call.world.shipbob, sku))
+    return _page(call, _counted(call), lambda sku: _centers_json(call.world.shipbob, sku))
 
 
 def get_level(call: Call) -> Response:

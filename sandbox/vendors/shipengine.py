@@ -80,7 +80,8 @@ def create_label_from_rate(call: Call) -> Response:
 def _buy(call: Call, shipment: Json, carrier: Carrier, service: Service, options: Json) -> Response:
     account = call.world.shipengine
     external_id = str(shipment.get("external_shipment_id") or "")[:50]
-    if external_id and account.live_label(external_id) is not None:
+    taken = bool(external_id) and account.live_label(external_id) is not None
+    if taken and account.quirks.unique_references:
         return engine_problem(
             400,
             "business_rules",
@@ -88,7 +89,12 @@ def _buy(call: Call, shipment: Json, carrier: Carrier, service: Service, options
             f"A shipment with external_shipment_id {external_id} already exists.",
             "external_shipment_id",
         )
+    if taken:
+        account.quirks.note("unique_references", external_id)
     label = account.buy(shipment, carrier, service, options, call.now.replace(microsecond=0))
+    if external_id and account.quirks.draws("twins", external_id, account.quirks.twins_share):
+        account.quirks.note("twins", external_id)
+        account.buy(shipment, carrier, service, options, label.created, twin=label)
     return reply(label_json(label, call.now, call.origin))
 
 
@@ -147,7 +153,7 @@ def get_label(call: Call) -> Response:
 
 def get_label_by_external_id(call: Call) -> Response:
     label = call.world.shipengine.newest_label(call.path_args["external_id"])
-    if label is None:
+    if label is None or call.world.quirks.unfound(label.external_id, label.created, call.now):
         return _not_found("external_shipment_id", call.path_args["external_id"])
     return reply(label_json(label, call.now, call.origin))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sandbox.quirks import Quirks
 from sandbox.wire import Json, part
 
 CURRENCY = "eur"
@@ -99,6 +100,7 @@ class Label:
 class ShipEngineAccount:
     """Everything ShipEngine knows of the account."""
 
+    quirks: Quirks = field(default_factory=Quirks)
     labels: dict[str, Label] = field(default_factory=dict)
     rates: dict[str, tuple[Json, Carrier, Service]] = field(default_factory=dict)
     serial: int = 500_000
@@ -119,13 +121,20 @@ class ShipEngineAccount:
         return self.live_label(external_id) or (found[-1] if found else None)
 
     def buy(
-        self, shipment: Json, carrier: Carrier, service: Service, options: Json, at: datetime
+        self,
+        shipment: Json,
+        carrier: Carrier,
+        service: Service,
+        options: Json,
+        at: datetime,
+        *,
+        twin: Label | None = None,
     ) -> Label:
-        """Charge the account and make the label."""
+        """Charge the account and make the label; a ``twin`` shares the shipment of the other."""
         label_id = self.new_id()
         label = Label(
             label_id=label_id,
-            shipment_id=self.new_id(),
+            shipment_id=twin.shipment_id if twin else self.new_id(),
             external_id=_cut(shipment.get("external_shipment_id")),
             shipment=shipment,
             carrier=carrier,

@@ -31,8 +31,16 @@ def invalid_param(name: str, why: str) -> Response:
     )
 
 
-def page_of(call: Call, rows: Sequence[Row], render: Callable[[Row], Json]) -> Response:
-    """One page of a collection with X-WP-Total, X-WP-TotalPages and Link."""
+def page_of(
+    call: Call,
+    rows: Sequence[Row],
+    render: Callable[[Row], Json],
+    shown: Callable[[Sequence[Row]], None] | None = None,
+) -> Response:
+    """One page of a collection with X-WP-Total, X-WP-TotalPages and Link.
+
+    ``shown`` is told of the rows of a page that is not the last one.
+    """
     numbers: dict[str, int] = {}
     for name, default, high in (("per_page", 10, _PER_PAGE_MAX), ("page", 1, 10**9)):
         text = call.query(name) or str(default)
@@ -43,8 +51,11 @@ def page_of(call: Call, rows: Sequence[Row], render: Callable[[Row], Json]) -> R
         numbers[name] = int(text)
     per_page, page = numbers["per_page"], numbers["page"]
     start = call.whole("offset", (page - 1) * per_page)
-    pages = -(-len(rows) // per_page)
-    headers = {"X-WP-Total": str(len(rows)), "X-WP-TotalPages": str(pages)}
+    pages, total = -(-len(rows) // per_page), len(rows)
+    if call.world.quirks.endless and rows and page >= pages:
+        start, pages, total = (pages - 1) * per_page, page + 1, (page + 1) * per_page
+        call.world.quirks.note("endless", call.request.base_url)
+    headers = {"X-WP-Total": str(total), "X-WP-TotalPages": str(pages)}
     links = []
     if page > 1:
         links.append(_link(call, min(page - 1, max(pages, 1)), "prev"))
@@ -52,7 +63,10 @@ def page_of(call: Call, rows: Sequence[Row], render: Callable[[Row], Json]) -> R
         links.append(_link(call, page + 1, "next"))
     if links:
         headers["Link"] = ", ".join(links)
-    body = [render(row) for row in rows[start : start + per_page]]
+    listed = rows[start : start + per_page]
+    body = [render(row) for row in listed]
+    if shown is not None and page < pages:
+        shown(listed)
     return reply(body, headers=headers)
 
 

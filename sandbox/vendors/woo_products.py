@@ -185,6 +185,8 @@ def _update(call: Call, parent_id: int, change: Json) -> Json:
     product = shop.products.get(number_in(change, "id"))
     if product is None or product.parent_id != parent_id:
         return {"id": change.get("id"), "error": _no_product().get_json()}
+    if shop.quirks.refuses(product.sku):
+        return {"id": product.id, "error": _no_product().get_json()}
     quantity = change.get("stock_quantity")
     if quantity is not None and (isinstance(quantity, bool) or not isinstance(quantity, int)):
         why = woo_problem(

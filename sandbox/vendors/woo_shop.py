@@ -6,12 +6,13 @@ all arithmetic is done in minor units before printing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sandbox.money import decimal_text, minor_units
+from sandbox.quirks import Quirks
 from sandbox.vendors.woo_basket import Basket, checkout_body, totals
 from sandbox.wire import Json
 
@@ -86,8 +87,10 @@ def _nobody_asked(_topic: str, _order: WooOrder, _at: datetime) -> None:
 class WooShop:
     """One shop. ``zone`` is the site's timezone, in which dates without ``_gmt`` are printed."""
 
-    def __init__(self, zone: str) -> None:
+    def __init__(self, zone: str, quirks: Quirks | None = None) -> None:
         self.zone = ZoneInfo(zone)
+        self.quirks = quirks or Quirks()
+        self.deleted: dict[int, WooOrder] = {}
         self.products: dict[int, Product] = {}
         self.orders: dict[int, WooOrder] = {}
         self.stock_writes: list[StockWrite] = []
@@ -202,6 +205,19 @@ class WooShop:
         else:
             self.tell("order.updated", order, at)
         return refund
+
+    def meddle(self, page: Sequence[WooOrder], at: datetime) -> None:
+        """What buyers and merchants do to the orders of a page while the next one is asked for."""
+        quirks = self.quirks
+        untouched = [order for order in page if order.modified < at and order.id in self.orders]
+        for order in untouched[: quirks.edits_while_paging]:
+            order.body["customer_note"] += "."
+            order.modified = at
+            quirks.note("edits_while_paging", order.id)
+        idle = [order for order in untouched if order.status in {"pending", "failed", "cancelled"}]
+        for order in idle[: quirks.deletes_while_paging]:
+            self.deleted[order.id] = self.orders.pop(order.id)
+            quirks.note("deletes_while_paging", order.id)
 
     def write_stock(self, product: Product, quantity: int, at: datetime) -> None:
         """Set an absolute quantity, as an API client does."""

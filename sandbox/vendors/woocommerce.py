@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from werkzeug.wrappers import Response
 
 from sandbox.hooks import woo_row
+from sandbox.quirks import shuffled
 from sandbox.vendors import woo_products
 from sandbox.vendors.woo_pages import invalid_param, page_of, woo_problem
 from sandbox.vendors.woo_shop import WooOrder, WooShop
@@ -66,7 +67,7 @@ def order_json(shop: WooShop, order: WooOrder, origin: str) -> Json:
         "status": order.status,
         **order.body,
         **_dates(shop, "date_created", order.created),
-        **_dates(shop, "date_modified", order.modified),
+        **_dates(shop, "date_modified", shop.quirks.stamped(order.modified)),
         **_dates(shop, "date_paid", order.paid),
         **_dates(shop, "date_completed", order.completed),
         "is_editable": order.status in {"pending", "on-hold"},
@@ -120,12 +121,24 @@ def list_orders(call: Call) -> Response:
     orders.sort(key=lambda order: order.id, reverse=newest_first)
     if orderby == "date":
         orders.sort(key=lambda order: order.created, reverse=newest_first)
-    return page_of(call, orders, lambda order: order_json(shop, order, call.origin))
+    if shop.quirks.unsorted:
+        orders.sort(key=lambda order: shuffled(order.id))
+        shop.quirks.note("unsorted", call.request.url)
+    return page_of(
+        call,
+        orders,
+        lambda order: order_json(shop, order, call.origin),
+        lambda page: shop.meddle(page, call.now.replace(microsecond=0)),
+    )
 
 
 def _dated(call: Call, shop: WooShop) -> list[WooOrder]:
     gmt = (call.query("dates_are_gmt") or "false") in {"true", "1"}
-    orders = list(shop.orders.values())
+    orders = [
+        order
+        for order in shop.orders.values()
+        if not shop.quirks.unlisted(order.id, order.created, order.modified, call.now)
+    ]
     for name, field, later in (
         ("after", "created", True),
         ("before", "created", False),
@@ -136,8 +149,12 @@ def _dated(call: Call, shop: WooShop) -> list[WooOrder]:
         if text is None:
             continue
         bound = _site_moment(text, shop, gmt)
-        orders = [o for o in orders if _beyond(getattr(o, field), bound, later)]
+        orders = [o for o in orders if _beyond(_stamp_of(shop, o, field), bound, later)]
     return orders
+
+
+def _stamp_of(shop: WooShop, order: WooOrder, field: str) -> datetime:
+    return order.created if field == "created" else shop.quirks.stamped(order.modified)
 
 
 def _beyond(moment: datetime, bound: datetime, later: bool) -> bool:
@@ -179,7 +196,10 @@ def batch_orders(call: Call) -> Response:
     results: list[Json] = []
     for change in rows(body, "update"):
         order = shop.orders.get(number_in(change, "id"))
-        refused = _no_order() if order is None else _apply(call, order, change)
+        if order is None or shop.quirks.refuses(str(order.id)):
+            refused: Response | None = _no_order()
+        else:
+            refused = _apply(call, order, change)
         if refused is not None:
             results.append({"id": change.get("id"), "error": refused.get_json()})
         elif order is not None:
@@ -197,7 +217,10 @@ def list_refunds(call: Call) -> Response:
 
 
 def _found(call: Call) -> WooOrder | None:
-    return call.world.shop.orders.get(int(call.path_args["order_id"]))
+    shop = call.world.shop
+    order = shop.orders.get(int(call.path_args["order_id"]))
+    gone = order is not None and shop.quirks.gone(order.id, order.created, call.now)
+    return None if gone else order
 
 
 def _no_order() -> Response:

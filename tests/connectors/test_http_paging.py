@@ -15,32 +15,52 @@ from connectors.paging import NumberedPages, TokenGuard
 
 def test_tokens_are_followed_to_the_end() -> None:
     guard = TokenGuard("orders")
-    assert [guard.follow(token, 100) for token in ("a", "b", "", None)] == ["a", "b", None, None]
+    tokens = ("a", "b", "", None)
+    assert [guard.follow(token, [token]) for token in tokens] == ["a", "b", None, None]
 
 
 def test_a_token_that_came_before_stops_the_walk() -> None:
     guard = TokenGuard("orders")
-    guard.follow("a", 100)
-    guard.follow("b", 100)
-    with pytest.raises(Retryable, match="orders: the vendor repeats a page token"):
-        guard.follow("a", 100)
+    guard.follow("a", [1])
+    guard.follow("b", [2])
+    with pytest.raises(Retryable, match="orders: the vendor repeats a page"):
+        guard.follow("a", [3])
+
+
+def test_fault_row_07_a_page_that_comes_again_under_a_new_token_stops_the_walk() -> None:
+    guard = TokenGuard("orders")
+    guard.follow("a", [1, 2])
+    assert guard.follow("b", [2, 3]) == "b"
+    with pytest.raises(Retryable, match="orders: the vendor repeats a page"):
+        guard.follow("c", [1, 2])
+
+
+def test_fault_row_07_numbered_pages_that_repeat_themselves_stop_the_walk() -> None:
+    walk = NumberedPages("orders", size=10)
+    for page in range(3):
+        assert walk.take([str(page * 10 + number) for number in range(10)], 10**6)
+    same = [str(20 + number) for number in range(10)]
+    assert walk.take(same, 10**6)
+    assert walk.take(same, 10**6)
+    with pytest.raises(Retryable, match="orders: the vendor repeats a page"):
+        walk.take(same, 10**6)
 
 
 def test_some_empty_pages_with_a_token_are_put_up_with() -> None:
     guard = TokenGuard("orders", empty_pages=2)
     for number, rows in enumerate([0, 0, 5, 0, 0]):
-        assert guard.follow(f"t{number}", rows)
+        assert guard.follow(f"t{number}", list(range(rows)))
     with pytest.raises(Retryable, match="3 empty pages in a row"):
-        guard.follow("t9", 0)
+        guard.follow("t9", [])
 
 
 def test_a_walk_along_ever_new_tokens_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "MOST_PAGES", 50)
     guard = TokenGuard("orders")
     for number in range(50):
-        guard.follow(str(number), 1)
+        guard.follow(str(number), [number])
     with pytest.raises(Retryable, match="more than 50 pages"):
-        guard.follow("50", 1)
+        guard.follow("50", [50])
 
 
 class Window:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,7 +14,7 @@ import pytest
 from sandbox import truth
 from sandbox.app import Sandbox
 from sandbox.clock import ManualClock
-from sandbox.faults import AFTER, BEFORE, Faults
+from sandbox.faults import AFTER, DRIFTS, REDIRECTS, REFUSALS, Faults
 
 Client = Callable[[Sandbox], httpx.Client]
 
@@ -45,17 +48,22 @@ def test_a_lost_reply_leaves_the_effect_once(quiet: Sandbox, bob: Client) -> Non
     assert log == [("createOrder", -1), ("createOrder", 422)]
 
 
-@pytest.mark.parametrize("kind", sorted(BEFORE - {"latency", "timeout-before"}))
+@pytest.mark.parametrize("kind", sorted(REFUSALS | REDIRECTS))
 def test_a_refusal_before_has_no_effect(quiet: Sandbox, bob: Client, kind: str) -> None:
     quiet.faults.add("shipbob:*", kind, times=1)
-    assert bob(quiet).post("/order", json=ORDER).status_code == int(kind)
+    status = 302 if kind in REDIRECTS else int(kind[:3])
+    assert bob(quiet).post("/order", json=ORDER).status_code == status
     assert truth.shipbob_orders(quiet.world) == {}
+    assert quiet.faults.struck == {kind: 1}
 
 
 @pytest.mark.parametrize("kind", sorted(AFTER - {"timeout-after"}))
 def test_a_spoilt_reply_leaves_the_effect(quiet: Sandbox, bob: Client, kind: str) -> None:
-    quiet.faults.add("shipbob:*", kind, times=1)
-    bob(quiet).post("/order", json=ORDER)
+    quiet.faults.add(
+        "shipbob:*", kind, times=1, params={"field": "status"} if kind in DRIFTS else {}
+    )
+    with contextlib.suppress(httpx.DecodingError):
+        bob(quiet).post("/order", json=ORDER)
     assert list(truth.shipbob_orders(quiet.world)) == ["FO-1"]
 
 
@@ -81,6 +89,11 @@ def test_spoilt_replies_look_as_their_names_say(quiet: Sandbox, woo: Client) -> 
         ({}, None),
         ({"retry_after": 7}, "7"),
         ({"retry_after": "date", "seconds": 60}, "Mon, 02 Nov 2026 06:01:00 GMT"),
+        ({"retry_after": "past-date"}, "Mon, 02 Nov 1998 06:00:00 GMT"),
+        ({"retry_after": "huge"}, "99999999999"),
+        ({"retry_after": "negative"}, "-30"),
+        ({"retry_after": "nonsense"}, "soon"),
+        ({"retry_after": "absent"}, None),
     ],
 )
 def test_429_comes_with_and_without_a_time_to_wait(
@@ -161,3 +174,88 @@ def test_adding_a_fault_does_not_reshuffle_the_others() -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="no fault 'flood'"):
         Faults(seed=7).add("*", "flood")
+
+
+def spoilt(quiet: Sandbox, client: httpx.Client, kind: str, **params: Any) -> httpx.Response:
+    quiet.faults.add("woocommerce:listProducts", kind, times=1, params=params)
+    return client.get("/products", params={"per_page": "5"})
+
+
+def test_bodies_are_broken_as_their_kinds_say(quiet: Sandbox, woo: Client) -> None:
+    client = woo(quiet)
+    whole = client.get("/products", params={"per_page": "5"}).content
+    assert spoilt(quiet, client, "empty-object").json() == {}
+    assert spoilt(quiet, client, "errors-body").json()["errors"][0]["code"] == "INTERNAL"
+    assert spoilt(quiet, client, "trailing-garbage").content.startswith(whole)
+    assert spoilt(quiet, client, "byte-order-mark").content == b"\xef\xbb\xbf" + whole
+    assert b'"extra":NaN,' in spoilt(quiet, client, "not-a-number").content
+    assert b"[" * 100_000 in spoilt(quiet, client, "deep").content
+    assert b"9" * 1_000_000 in spoilt(quiet, client, "huge-integer").content
+    twice = spoilt(quiet, client, "duplicate-keys").json()
+    assert (twice[0]["id"], twice[1]["id"]) == (None, json.loads(whole)[1]["id"])
+    with contextlib.suppress(httpx.DecodingError):
+        assert spoilt(quiet, client, "gzip-cut").content != whole
+    assert len(spoilt(quiet, client, "gzip-bomb").content) == 40 * 1024 * 1024
+    assert len(quiet.faults.struck) == 10
+
+
+def test_redirects_lead_where_their_kinds_say(quiet: Sandbox, woo: Client) -> None:
+    client = woo(quiet)
+    for kind, target in (
+        ("redirect-http", "http://sandbox.test/moved"),
+        ("redirect-host", "https://elsewhere.example/v1/orders"),
+        ("redirect-link-local", "http://169.254.169.254/latest/meta-data/"),
+        ("redirect-loop", "http://sandbox.test/woo/wp-json/wc/v3/products?per_page=5"),
+    ):
+        moved = spoilt(quiet, client, kind, status=307)
+        assert (moved.status_code, moved.headers["Location"]) == (307, target)
+
+
+def test_a_field_of_one_object_drifts(quiet: Sandbox, woo: Client) -> None:
+    client = woo(quiet)
+    new = spoilt(quiet, client, "new-enum", field="stock_status", value="maybe").json()
+    assert [row["stock_status"] for row in new].count("maybe") == 1
+    less = spoilt(quiet, client, "missing-field", field="stock_status").json()
+    assert sum("stock_status" not in row for row in less) == 1
+    other = spoilt(quiet, client, "type-change", field="stock_status").json()
+    assert sum(isinstance(row["stock_status"], dict) for row in other) == 1
+    assert spoilt(quiet, client, "missing-field", field="no-such-field").status_code == 200
+    # What met nothing was drawn, but did not happen.
+    assert quiet.faults.struck == {"new-enum": 1, "missing-field": 1, "type-change": 1}
+    with pytest.raises(ValueError, match="needs params"):
+        quiet.faults.add("*", "missing-field")
+
+
+def test_an_answer_may_come_too_late(quiet: Sandbox, clock: ManualClock, bob: Client) -> None:
+    quiet.faults.add("shipbob:createOrder", "late", times=1, params={"seconds": 20})
+    before = clock.now()
+    assert bob(quiet).post("/order", json=ORDER).status_code == 201
+    assert (clock.now() - before).total_seconds() == 20
+    quiet.faults.add("shipbob:createOrder", "late", times=1, params={"seconds": 50})
+    with pytest.raises(httpx.ReadTimeout):
+        bob(quiet).post("/order", json=ORDER | {"reference_id": "FO-2"})
+    assert (clock.now() - before).total_seconds() == 50
+    assert list(truth.shipbob_orders(quiet.world)) == ["FO-1", "FO-2"]
+
+
+def test_a_cache_may_give_an_old_answer(quiet: Sandbox, woo: Client) -> None:
+    client = woo(quiet)
+    tin = quiet.world.shop.listed("TIN-250")
+    old = client.get("/products", params={"sku": "TIN-250"}).json()
+    tin.stock = 1
+    client.get("/products", params={"sku": "TIN-250"})
+    quiet.faults.add("woocommerce:listProducts", "stale-page", times=1, params={"ago": 2})
+    assert client.get("/products", params={"sku": "TIN-250"}).json() == old
+    assert client.get("/products", params={"sku": "TIN-250"}).json()[0]["stock_quantity"] == 1
+
+
+def test_an_outage_begins_and_ends(quiet: Sandbox, clock: ManualClock, woo: Client) -> None:
+    client = woo(quiet)
+    start = clock.now() + timedelta(hours=1)
+    quiet.faults.add("woocommerce:*", "503", since=start, until=start + timedelta(hours=6))
+    seen = []
+    for _ in range(9):
+        seen.append(client.get("/orders").status_code)
+        clock.advance(3600)
+    assert seen == [200, *[503] * 6, 200, 200]
+    assert quiet.faults.struck == {"503": 6}
