@@ -30,13 +30,19 @@ Status = Literal["applied", "accepted", "rejected", "retry", "unknown"]
 ``unknown``: may or may not have happened.
 """
 
-Idempotency = Literal["absolute", "reference", "natural", "lookup", "none"]
+Idempotency = Literal["absolute", "reference", "natural", "key", "lookup", "none"]
 """Why a push may be repeated after ``unknown``.
 
 ``absolute``: sets a value, repeating is harmless. ``natural``: the vendor treats a repeat as done.
-``reference``: the vendor refuses a second object with our reference. ``lookup``: only after
-looking for our reference and finding nothing. ``none``: never; a person decides.
+``reference``: the vendor refuses a second object with our reference. ``key``: the vendor answers a
+repeat under the same key with what it did the first time, for as long as it remembers the key.
+``lookup``: only after looking for our reference and finding nothing. ``none``: never; a person
+decides.
 """
+
+TAKEN = "duplicate_reference"
+"""Code of a refusal: under our reference there is something else than what we sent. Nobody may
+overwrite it, and sending ours elsewhere could ship twice: a person has to look."""
 
 
 class Clock(Protocol):
@@ -109,14 +115,17 @@ class Push:
     """How a push capability behaves, declared once and relied on by the engine.
 
     ``batch_max``: items per call. ``at_once``: items handed over together where the connector
-    sorts them into calls itself; null means ``batch_max``. ``lookup_lag_s``: how long the vendor's
-    own index may need before an absent reference proves that nothing happened.
+    sorts them into calls itself; null means ``batch_max``. ``lookup_lag_s``: how long after the
+    last possible call the vendor's own index may need, and a call that is still on its way, before
+    an absent reference proves that nothing happened. ``key_window_s``: how long a vendor of the
+    class ``key`` remembers one.
     """
 
     batch_max: int
     idempotency: Idempotency
     lookup_lag_s: float = 0.0
     at_once: int | None = None
+    key_window_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +333,31 @@ class BuysLabels(Protocol):
         ...
 
     def void_label(self, external_id: str) -> Outcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One object at the vendor, whoever placed it.
+
+    ``live``: neither cancelled nor voided. ``cost`` in minor units of ``currency``, where it costs
+    something by itself. ``remedy``: how it is undone when it should not be there.
+    """
+
+    kind: Literal["fulfilment_order", "label"]
+    reference: str
+    external_id: str
+    live: bool
+    placed_at: datetime
+    cost: int | None = None
+    currency: str = ""
+    remedy: str = ""
+
+
+@runtime_checkable
+class ListsEffects(Protocol):
+    def list_effects(self, since: datetime, until: datetime) -> Iterator[Sequence[Effect]]:
+        """Pages of everything that was placed in the time, one call each, oldest first."""
+        ...
 
 
 @runtime_checkable

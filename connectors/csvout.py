@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.base import Outcome, Status
+from connectors.base import TAKEN, Outcome, Status
 from connectors.csvtext import Dialect, write_rows
 from connectors.dropoutbox import Outbox
 
@@ -35,8 +35,8 @@ class Batch:
     rows: list[_Row] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
 
-    def refuse(self, key: str, why: str) -> None:
-        self.outcomes[key] = Outcome(key, "rejected", code="refused", message=why)
+    def refuse(self, key: str, why: str, code: str = "refused") -> None:
+        self.outcomes[key] = Outcome(key, "rejected", code=code, message=why)
 
     def add(self, key: str, reference: str, rows: Sequence[_Row], substance: str) -> None:
         """Take one item. ``substance`` is what must be equal for a repeat to be a repeat."""
@@ -51,7 +51,8 @@ class Batch:
             self.digests[reference] = digest
         elif earlier != digest:
             file = f", in {receipt.file}" if receipt else " in this batch"
-            return self.refuse(key, f"{reference} was handed over with other content{file}.")
+            told = f"{reference} was handed over with other content{file}."
+            return self.refuse(key, told, TAKEN)
         self.outcomes[key] = Outcome(key, self.done, remote_id=reference, handle=reference)
         return None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.deadline import require_time
 from connectors.dropfolder import inside, plain, reachable, write_atomically
 from connectors.errors import Ambiguous, Unreachable
 
@@ -50,8 +51,8 @@ class Outbox:
     def hand_over(self, content: bytes, digests: Mapping[str, str]) -> str:
         """Publish ``content``, which holds the references of ``digests``; returns the file name.
 
-        Raises ``Unreachable`` when nothing was done, ``Ambiguous`` when it got stuck half-way;
-        the next call on this outbox then completes it.
+        Raises ``Unreachable`` or ``TooLate`` when nothing was done, ``Ambiguous`` when it got
+        stuck half-way; the next call on this outbox then completes it.
         """
         first = plain(next(iter(digests))).removesuffix(".bin")
         name = f"{first}-{len(digests)}-{hashlib.sha256(content).hexdigest()[:12]}.csv"
@@ -59,6 +60,7 @@ class Outbox:
         journal = self._archive / _STEPS_LEFT / name
         with reachable(self.root):
             self._out.stat()
+            require_time()
             write_atomically(journal, msgspec.json.encode(_Journal(content, receipts)))
         try:
             self._finish(journal)

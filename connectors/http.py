@@ -19,6 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from connectors import clock as real_time
 from connectors.addresses import BaseUrl, require_document_host, segment
 from connectors.base import Clock, Rate
+from connectors.deadline import TooLate
 from connectors.errors import RateLimited, Retryable, Unreachable
 from connectors.judgement import Judge
 from connectors.replies import Reply, http_date
@@ -217,6 +218,8 @@ class ApiClient:
 
     def _worth_repeating(self, error: BaseException) -> bool:
         # The kind of error already says that a repeat is harmless; only the wait is in question.
+        if isinstance(error, TooLate):
+            return False
         return isinstance(error, Retryable) and (
             error.retry_after is None or error.retry_after <= self._door.bounds.max_wait_s
         )

@@ -47,6 +47,8 @@ _BY_STATUS: Mapping[int, Consequence] = {
     408: Consequence(Verdict.UNCLEAR, "request timed out there"),
     409: Consequence(Verdict.REFUSED, "conflict"),
     429: Consequence(Verdict.SLOW_DOWN, "too many requests"),
+    # A proxy's word for "the caller hung up": it may have passed the call on before.
+    499: Consequence(Verdict.UNCLEAR, "given up on its way"),
 }
 _BY_CLASS: Mapping[int, Consequence] = {
     2: Consequence(Verdict.DONE, "done"),

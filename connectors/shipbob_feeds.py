@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
-from connectors.base import Page, RawRecord
+from connectors.base import Effect, Page, RawRecord
 from connectors.errors import Retryable
 from connectors.http import ApiClient
 from connectors.paging import MOST_PAGES, TokenGuard
@@ -51,6 +51,33 @@ def changed_shipments(api: ApiClient, known: datetime, started: datetime) -> Ite
         if last:
             return
     raise Retryable(f"orders: more than {MOST_PAGES} pages; stopped reading")
+
+
+def placed_orders(api: ApiClient, since: datetime, until: datetime) -> Iterator[Sequence[Effect]]:
+    """Pages of the orders made in the time, also those that others made."""
+    window = {
+        name: moment.astimezone(UTC).isoformat(timespec="seconds")
+        for name, moment in (("StartDate", since), ("EndDate", until))
+    }
+    params = {**window, "SortOrder": "Oldest", "Limit": PER_PAGE}
+    for number in range(1, MOST_PAGES):
+        reply = api.get("/order", op="listOrders", params={**params, "Page": number})
+        orders = reply.rows(having="created_date")
+        yield [_effect(order) for order in orders]
+        if len(orders) < PER_PAGE:
+            return
+    raise Retryable(f"orders: more than {MOST_PAGES} pages; stopped reading")
+
+
+def _effect(order: Mapping[str, Any]) -> Effect:
+    return Effect(
+        kind="fulfilment_order",
+        reference=str(order.get("reference_id") or ""),
+        external_id=str(order["id"]),
+        live=order.get("status") != "Cancelled",
+        placed_at=datetime.fromisoformat(order["created_date"]),
+        remedy=f"cancel ShipBob order {order['id']} unless it shall ship",
+    )
 
 
 def stock_levels(api: ApiClient, center: int | None, location_code: str) -> Iterator[Page]:

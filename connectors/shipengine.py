@@ -14,8 +14,9 @@ Quirks this connector lives with (ShipEngine OpenAPI v1):
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
@@ -23,6 +24,7 @@ from pydantic import Field, SecretStr
 from connectors.base import (
     Config,
     Delivery,
+    Effect,
     Finding,
     Hook,
     Hooks,
@@ -41,6 +43,8 @@ from mappings import Definition, MappingError
 from mappings import canonical as c
 
 LONGEST_REFERENCE = 50
+
+PAGE_SIZE = 100
 
 LOOKUP_LAG_S = 400.0
 """Not documented. Indexes elsewhere were seen to lag by five minutes, and a label bought twice is
@@ -175,19 +179,41 @@ class ShipEngine:
             path = f"/labels/external_shipment_id/{segment(reference)}"
             earliest = self._api.get(path, op="getLabelByExternalId").object("label_id")
         except Rejected as refusal:
-            if refusal.status != 404:
+            # A 404 of a proxy, without ShipEngine's own code, says nothing of the label.
+            if refusal.status != 404 or not refusal.code:
                 raise
             return None
-        params = {"shipment_id": earliest.get("shipment_id"), "page_size": 50}
-        others = self._api.get("/labels", op="listLabels", params=params).object("labels")["labels"]
+        others = self._listed({"shipment_id": earliest.get("shipment_id")})
         live = {
             label["label_id"]: label
-            for label in (earliest, *others)
+            for label in (earliest, *chain.from_iterable(others))
             if label.get("external_shipment_id") == reference and _is_live(label)
         }
         if len(live) > 1:
             raise Ambiguous(f"Labels {', '.join(live)} are all for {reference}: void all but one.")
         return next((self._label.apply(label).record for label in live.values()), None)
+
+    def list_effects(self, since: datetime, until: datetime) -> Iterator[Sequence[Effect]]:
+        """Every label bought in the time, with its price."""
+        window = {
+            name: moment.astimezone(UTC).isoformat(timespec="seconds")
+            for name, moment in (("created_at_start", since), ("created_at_end", until))
+        }
+        for labels in self._listed(window):
+            yield [self._effect(label) for label in labels if label.get("status") != "error"]
+
+    def _effect(self, body: Mapping[str, Any]) -> Effect:
+        label: c.Label = self._label.apply(body).record
+        return Effect(
+            kind="label",
+            reference=str(body.get("external_shipment_id") or ""),
+            external_id=label.external_id,
+            live=_is_live(body),
+            placed_at=datetime.fromisoformat(body["created_at"]),
+            cost=label.cost,
+            currency=label.currency,
+            remedy=f"void label {label.external_id}, which gives the money back",
+        )
 
     def void_label(self, external_id: str) -> Outcome:
         """``applied``: voided, also before; the money comes back when the carrier agrees."""
@@ -205,6 +231,16 @@ class ShipEngine:
         log = self._api.get(path, op="trackLabel").object()
         events = [self._event.apply(event).record for event in log.get("events") or []]
         return sorted(events, key=lambda event: event.occurred_at)
+
+    def _listed(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """Pages of the labels that fit, oldest first."""
+        page, pages = 1, 1
+        while page <= pages:
+            paging = {"sort_dir": "asc", "page_size": PAGE_SIZE, "page": page}
+            reply = self._api.get("/labels", op="listLabels", params={**wanted, **paging})
+            yield reply.rows("labels", having="label_id")
+            pages = int(reply.object().get("pages") or 1)
+            page += 1
 
     def _buy(self, requests: Mapping[str, c.LabelRequest]) -> list[Outcome]:
         ((key, request),) = requests.items()

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from connectors.deadline import require_time
 from connectors.errors import ConfigProblem
 
 # httpx logs every URL at INFO, and a presigned URL is a credential.
@@ -18,6 +19,7 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 Params = Mapping[str, str | int | Sequence[str] | None]
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_READS = ("GET", "HEAD")
 _USER_AGENT = "Crossdock/0.1 (Language=Python)"
 
 
@@ -102,6 +104,7 @@ class Wire:
             limits=httpx.Limits(max_connections=20, keepalive_expiry=3.0),
             follow_redirects=False,
             trust_env=False,
+            event_hooks={"request": [_in_time]},
         )
 
     def close(self) -> None:
@@ -162,6 +165,20 @@ class Wire:
         finally:
             response.close()
         return b"".join(parts)
+
+
+def _in_time(request: httpx.Request) -> None:
+    """Let no write begin too late: asked after authentication, and again once connected."""
+    if request.method in _READS:
+        return
+    require_time()
+    request.extensions = {**request.extensions, "trace": _before_the_head}
+
+
+def _before_the_head(event: str, _: Mapping[str, Any]) -> None:
+    # httpcore tells every step; a new connection may have taken its time to come about.
+    if event.endswith(".send_request_headers.started"):
+        require_time()
 
 
 class _OutOfBounds(Exception):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from sqlalchemy import Connection
 
 from connectors.base import Connector, EstimatesRates
 from connectors.errors import ConfigProblem
-from connectors.http import Door
+from connectors.http import Bounds, Door
 from connectors.registry import CONNECTORS
 from jobs import collector, leases, roster, settings_loader
 from jobs.catalogue import JOBS, Job
@@ -30,11 +31,11 @@ from jobs.running import count_call
 from jobs.settings import PersonalDataSettings, Settings
 from jobs.settings_loader import Configuration, SettingsProblem
 from mappings import Definitions
-from state import migrate, streams
+from state import migrate, owners, streams
 from state.personal.retention import Keep
 from state.rate_buckets import RateBuckets
 from state.store import Store
-from sync.context import Hub, Link, Policy
+from sync.context import Hub, Link, Policy, Sender
 from sync.guard.limits import Limits
 from sync.routing import rulefile
 from sync.routing.rules import Rules
@@ -51,6 +52,8 @@ class App:
     hub: Hub
     clock: Clock
     stop: threading.Event
+    locks: ExitStack = field(default_factory=ExitStack)
+    """What shows that this process lives."""
 
     def __enter__(self) -> Self:
         return self
@@ -78,15 +81,26 @@ class App:
 
     def runner(self, role: str) -> Runner:
         """What runs the jobs. ``role`` (``run`` or ``once``) begins the owner of the leases."""
-        lease_s = self.settings.jobs.lease_s
+        lease_s, owner = self.settings.jobs.lease_s, leases.owner(role)
         return Runner(
-            hub=self.hub,
+            hub=replace(self.hub, sender=self._sender(owner)),
             jobs={job.name: job.run for job in JOBS.values()},
             clock=self.clock,
             heartbeat=Heartbeat(self.hub.store, self.clock, lease_s),
-            owner=leases.owner(role),
+            owner=owner,
             lease_s=lease_s,
             stop=self.stop,
+        )
+
+    def _sender(self, owner: str) -> Sender:
+        life = owners.of_process(self.hub.store, owner)
+        self.locks.enter_context(closing(life))
+        real = timedelta(seconds=self.clock.speed)
+        return Sender(
+            begin=life.begin,
+            lives=life.lives,
+            send_within=real * self.settings.jobs.lease_s,
+            call_within=real * Bounds().total_s,
         )
 
     def engine(self) -> Engine:
@@ -101,6 +115,7 @@ class App:
     def close(self) -> None:
         for link in self.hub.links.values():
             _close(link.connector)
+        self.locks.close()
 
 
 def load(path: Path | None = None) -> Configuration:

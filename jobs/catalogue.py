@@ -17,6 +17,7 @@ from sync import (
     pushes,
     quoting,
     shipping,
+    sweep,
     tracking,
 )
 from sync.privacy import expiry
@@ -113,6 +114,13 @@ _ALL = (
         "read_back",
         "look at a sample of the quantities just written",
         (base.ReadsListings,),
+    ),
+    Job(
+        "sweep",
+        sweep.sweep,
+        "sweep",
+        "compare what a vendor holds for us with what was sent",
+        (base.ListsEffects,),
     ),
     Job(
         quoting.JOB,

@@ -197,6 +197,7 @@ class Every(Section):
     push: Interval = 30
     read_back: Interval = 900
     recheck: Interval = 3600
+    sweep: Interval = 21_600
     rates: Interval = 300
 
 

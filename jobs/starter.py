@@ -31,7 +31,7 @@ _EXAMPLE_HEAD = """\
 _COMMON = """\
 # timezone = "Europe/Berlin"     # whose midnight starts a business day
 # since = 2026-11-01             # how far back the first pull goes; default is yesterday
-# every = { orders = "5m" }      # also: listings, stock, shipments, tracking, push, read_back
+# every = { orders = "5m" }      # or listings, stock, shipments, tracking, push, read_back, sweep
 """
 
 _LOCATIONS = """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, func, not_, or_, select, update
 
 from state import tables as t
@@ -39,6 +41,7 @@ def plan(
         subject_id=subject[1],
         idempotency_key=key,
         body=body,
+        body_sha256=digest(body),
         not_before=not_before or now,
         created_at=now,
     )
@@ -47,7 +50,20 @@ def plan(
 def plan_many(conn: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Write many intents down: connection_id, kind, subject_type, subject_id, idempotency_key,
     body of each, with the same meaning as in ``plan``."""
-    insert_rows(conn, intent, [{**row, "not_before": now, "created_at": now} for row in rows])
+    written = {"not_before": now, "created_at": now}
+    insert_rows(
+        conn, intent, [{**row, "body_sha256": digest(row["body"]), **written} for row in rows]
+    )
+
+
+def is_frozen(row: Row[Any]) -> bool:
+    """Is the body the one that was written down? Rows of a version before 0014 cannot tell."""
+    return row.body_sha256 in ("", digest(row.body))
+
+
+def digest(body: Mapping[str, Any]) -> str:
+    """Equal for equal bodies, whatever the order of their keys."""
+    return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
 
 
 def supersede_all(conn: Connection, kind: str, subject_ids: Iterable[int], now: datetime) -> int:
@@ -135,14 +151,22 @@ def due(
 
 
 def claim(
-    conn: Connection, rows: Sequence[Row[Any]], now: datetime, *, newest: bool = False
+    conn: Connection,
+    rows: Sequence[Row[Any]],
+    now: datetime,
+    *,
+    owner: str = "",
+    send_by: datetime | None = None,
+    newest: bool = False,
 ) -> list[Row[Any]]:
     """Mark planned intents as about to be sent; those superseded since they were read stay out.
 
+    ``owner`` is the process that sends them, and it begins no call after ``send_by``.
     ``newest``: as in ``due``; what they replace is dropped.
     """
     ids = [row.id for row in rows]
     values = {"state": "sending", "sent_at": now, "attempts": intent.c.attempts + 1}
+    values |= {"owner": owner, "send_by": send_by}
     where = intent.c.id.in_(ids) & (intent.c.state == "planned")
     conn.execute(update(intent).where(where).values(values))
     query = select(intent).where(intent.c.id.in_(ids) & (intent.c.state == "sending"))

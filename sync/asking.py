@@ -25,6 +25,9 @@ Answer = TypeVar("Answer")
 IN_VAIN = timedelta(minutes=1)
 """After so long a wait for answers that did not come the rest is asked in the next run."""
 
+FOUND_WITHIN = timedelta(hours=6)
+"""What cannot be looked up for so long is left to a person."""
+
 RECEIPT_WITHIN = timedelta(hours=6)
 """A batch whose result cannot be read for so long has none: longer than vendors work on one."""
 
@@ -98,17 +101,31 @@ class _Inquiry:
             found = self._ask(lambda: find(self.link.connector, row.body), [row])
         except Retryable:
             return
-        except (Rejected, Ambiguous) as refusal:
+        except Ambiguous as several:
+            self._leave_to_a_person(row, str(several))
+            return
+        except Rejected as refusal:
+            # That the question is refused says nothing of the answer.
+            now = self.hub.clock.now()
+            if now - row.sent_at >= FOUND_WITHIN:
+                self._leave_to_a_person(row, f"it cannot be looked up: {refusal}")
+                return
             with self.run.commit() as conn:
-                review(conn, row, f"it cannot be looked up: {refusal}")
-            self.run.count("unresolved")
+                intents.postpone(conn, [row], str(refusal), _later(now, row.sent_at, None))
+            self.run.count("unanswered")
             return
         with self.run.commit() as conn:
             if found is not None:
                 settle(conn, self.hub, self.run, self.link, row, found)
             else:
-                intents.move(conn, row.id, "planned", message="proven absent, to be sent again")
+                why = "proven absent, to be sent again"
+                intents.move(conn, row.id, "planned", message=why, doubtful_since=None)
         self.run.count("resolved")
+
+    def _leave_to_a_person(self, row: Row[Any], why: str) -> None:
+        with self.run.commit() as conn:
+            review(conn, row, why)
+        self.run.count("unresolved")
 
     def _ask(self, question: Callable[[], Answer], about: Sequence[Row[Any]]) -> Answer:
         """The answer. Where the vendor cannot give it now, the question is postponed."""

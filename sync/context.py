@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,29 @@ class Policy:
     guard: Limits = field(default_factory=Limits)
 
 
+def _nameless() -> str:
+    return ""
+
+
+def _dead(_: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The process that sends, and what it knows of others.
+
+    ``begin``: our name, with our lock held. ``lives``: does the owner of that name hold its lock?
+    ``send_within``: how long after a claim a call may begin. ``call_within``: how long one that
+    has begun may take. The defaults are those of a process that shares its store with nobody.
+    """
+
+    begin: Callable[[], str] = _nameless
+    lives: Callable[[str], bool] = _dead
+    send_within: timedelta = timedelta(seconds=60)
+    call_within: timedelta = timedelta(seconds=120)
+
+
 @dataclass(frozen=True, slots=True)
 class Hub:
     """Everything a job may use; built once by ``jobs.app``.
@@ -61,6 +84,7 @@ class Hub:
     policy: Policy = field(default_factory=Policy)
     routing: Rules = field(default_factory=rulefile.shipped)
     keeps: Mapping[int, Keep] = field(default_factory=dict)
+    sender: Sender = field(default_factory=Sender)
 
     def link(self, run: Run) -> Link:
         if run.connection is None:

@@ -2,6 +2,10 @@
 
 An intent is committed as ``sending`` before the first byte leaves, so a crash at any point leaves
 a row that says what may have happened. From ``unknown`` only evidence or a person leads out.
+
+It is sent by the process that claimed it and before ``send_by``, or not at all: both are written
+down with the claim, and the moment is looked at again just before the bytes leave. So a worker
+that sleeps through its lease sends nothing when it wakes (docs/adr/0018).
 """
 
 from __future__ import annotations
@@ -12,12 +16,13 @@ from typing import Any
 from sqlalchemy import Row
 
 from connectors.base import Outcome
+from connectors.deadline import require_time, send_before
 from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable
 from state import intents
 from sync import asking
 from sync.context import Hub, Link, Run
 from sync.pushes import KINDS, Kind
-from sync.settling import declared, settle, unknown
+from sync.settling import declared, key_forgotten, review, settle, unknown
 
 
 def push(hub: Hub, run: Run) -> None:
@@ -32,43 +37,59 @@ def push(hub: Hub, run: Run) -> None:
 
 
 def _recover(hub: Hub, run: Run, link: Link) -> None:
-    """Intents left ``sending`` belong to a run that died: what became of them is unknown."""
+    """Intents left ``sending`` by a run that died: what became of them is unknown."""
     with hub.store.read() as conn:
         left = intents.in_state(conn, link.id, "sending")
+    left = [row for row in left if _is_abandoned(hub, row)]
     if not left:
         return
     with run.commit() as conn:
         for row in left:
-            unknown(conn, hub, link, row, "the process ended during the call")
+            unknown(conn, hub, link, row, "the process ended during the call", row.send_by)
             run.count("recovered")
 
 
+def _is_abandoned(hub: Hub, row: Row[Any]) -> bool:
+    """Will nobody settle it any more: its owner is dead, or its call long over?"""
+    over = row.send_by is not None and row.send_by + hub.sender.call_within < hub.clock.now()
+    return over or not hub.sender.lives(row.owner)
+
+
 def _send_all(hub: Hub, run: Run, link: Link, kind: Kind) -> None:
-    rule = declared(link, kind)
     while not run.stopping and not run.dry_run:
-        now = hub.clock.now()
-        with hub.store.read() as conn:
-            batch = intents.due(
-                conn,
-                link.id,
-                kind.name,
-                now,
-                rule.at_once or rule.batch_max,
-                newest=kind.newest,
-            )
-        if not batch:
+        batch = _claimed(hub, run, link, kind)
+        if batch is None:
             return
-        with run.commit() as conn:
-            batch = intents.claim(conn, batch, now, newest=kind.newest)
         if not batch:
             continue
         try:
-            _send(hub, run, link, kind, batch)
+            with send_before(hub.clock, batch[0].send_by):
+                _send(hub, run, link, kind, batch)
         except ConfigProblem:
             # Raised before anything has happened, so what is not settled was not sent.
             with run.commit() as conn:
                 intents.put_back(conn, batch)
             raise
+
+
+def _claimed(hub: Hub, run: Run, link: Link, kind: Kind) -> list[Row[Any]] | None:
+    """The next batch, committed as ``sending`` by us; null when nothing is due."""
+    rule = declared(link, kind)
+    now = hub.clock.now()
+    with hub.store.read() as conn:
+        most = rule.at_once or rule.batch_max
+        due = intents.due(conn, link.id, kind.name, now, most, newest=kind.newest)
+    if not due:
+        return None
+    owner = hub.sender.begin()
+    with run.commit() as conn:
+        for row in due:
+            if not intents.is_frozen(row):
+                review(conn, row, "its body is not the one that was written down")
+            elif row.doubtful_since and key_forgotten(rule, row, now):
+                unknown(conn, hub, link, row, "the vendor has forgotten its key by now")
+        send_by = now + hub.sender.send_within
+        return intents.claim(conn, due, now, owner=owner, send_by=send_by, newest=kind.newest)
 
 
 def _send(hub: Hub, run: Run, link: Link, kind: Kind, batch: Sequence[Row[Any]]) -> None:
@@ -93,6 +114,7 @@ def _call(link: Link, kind: Kind, batch: Sequence[Row[Any]]) -> Sequence[Outcome
     """One outcome per item, or null when a batch of several was refused as a whole."""
     bodies = {row.idempotency_key: row.body for row in batch}
     try:
+        require_time()
         return kind.send(link.connector, bodies)
     except Retryable as error:
         return [

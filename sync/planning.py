@@ -22,6 +22,8 @@ from sync.routing.facts import UNIT, OrderFacts, SiteFacts
 from sync.routing.survey import Allotment
 from sync.routing.waiting import Waiting
 
+_REFERENCE = re.compile(r"(?P<order>.+)-(?P<mark>[0-9a-f]{8})-\d+")
+
 REFERENCE_MAX = 40
 """The shortest limit among the 3PLs (Amazon MCF's sellerFulfillmentOrderId)."""
 
@@ -230,7 +232,19 @@ def reference_for(hub: Hub, order: Row[Any], sequence: int) -> str:
     the same key again, and the other side recognises it.
     """
     name = hub.link_by_id(order.connection_id).name
-    mark = hashlib.sha256(f"{name}/{order.channel_order_id}".encode()).hexdigest()[:8]
+    mark = _mark(name, order.channel_order_id)
     readable = re.sub(r"[^A-Za-z0-9-]", "-", order.channel_order_id)
     tail = f"-{mark}-{sequence}"
     return readable[: REFERENCE_MAX - len(tail)] + tail
+
+
+def is_reference(hub: Hub, text: str) -> bool:
+    """Was it made by ``reference_for`` here? One that was shortened cannot be told from others'."""
+    found = _REFERENCE.fullmatch(text)
+    return found is not None and any(
+        _mark(name, found["order"]) == found["mark"] for name in hub.links
+    )
+
+
+def _mark(connection: str, channel_order_id: str) -> str:
+    return hashlib.sha256(f"{connection}/{channel_order_id}".encode()).hexdigest()[:8]

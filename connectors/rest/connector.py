@@ -154,7 +154,9 @@ def _described(rest: type[Any], config: RestConfig) -> type[Any]:
     if not any(push.queued for push in pushes.values()):
         withdrawn.append("poll_submission")
     behaviour = {
-        f"push_{name}": Push(push.batch_max, push.idempotency, push.lookup_lag_s)
+        f"push_{name}": Push(
+            push.batch_max, push.idempotency, push.lookup_lag_s, key_window_s=push.key_window_s
+        )
         for name, push in pushes.items()
     }
     if cancellations:

@@ -144,9 +144,13 @@ class Push(Listed):
     context: Mapping[str, str | int | float | bool] = {}
     """Constants for the definition, where they are `$.context`."""
     idempotency: Idempotency
-    """Why a repeat is harmless: absolute, natural, reference or lookup; none when it is not."""
+    """Why a repeat does no harm: absolute, natural, reference, key or lookup; none: it does."""
     lookup_lag_s: float = Field(default=0.0, ge=0)
     """Seconds until an order that is not found certainly does not exist."""
+    key_header: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,64}$")
+    """With idempotency key: the header that carries it, often Idempotency-Key."""
+    key_window_s: float = Field(default=0.0, ge=0)
+    """With idempotency key: seconds for which they remember one, by their documentation."""
     item_key: JmesPath = ""
     """Where the same stands in what was sent; without it as `result_key`."""
     remote_id: JmesPath = ""
@@ -169,9 +173,19 @@ class Push(Listed):
             told.append("`result_key` without `results` is never looked at")
         if self.idempotency in ("reference", "lookup") and not self.find:
             told.append(f"idempotency {self.idempotency} needs `find`")
+        told += self._key_problems()
         if told:
             raise ValueError("; ".join(told))
         return self
+
+    def _key_problems(self) -> list[str]:
+        given = bool(self.key_header), bool(self.key_window_s)
+        if self.idempotency != "key":
+            return ["`key_header` and `key_window_s` are for idempotency key"] if any(given) else []
+        told = [] if all(given) else ["idempotency key needs `key_header` and `key_window_s`"]
+        if self.batch_max > 1:
+            told.append("idempotency key needs `batch_max` 1: a key names one item")
+        return told
 
     def _queue_problems(self) -> list[str]:
         own = ("results", "result_key", "error", "error_code", "error_message", "applied_when")

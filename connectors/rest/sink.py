@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID, uuid5
 
-from connectors.base import Clock, Outcome
+from connectors.base import TAKEN, Clock, Outcome
 from connectors.errors import Ambiguous, Rejected
 from connectors.http import ApiClient, segment
 from connectors.outcomes import in_chunks, settle
@@ -17,6 +18,8 @@ from connectors.rest.words import filled, parameters, placeholders
 from mappings import Definition
 from mappings import canonical as c
 from mappings.engine import plain
+
+_KEYS = UUID("5b0f7c3e-6f0b-5d0a-9a54-6f2f4f0f7a11")
 
 
 class Sink:
@@ -76,6 +79,7 @@ class Sink:
                 path,
                 op=f"push_{self._name}",
                 json=_wrapped(list(sent.values()), push),
+                headers={push.key_header: key_of(next(iter(records)))} if push.key_header else {},
                 idempotent=push.repeatable,
             )
         except Rejected:
@@ -98,8 +102,14 @@ class Sink:
         number = self._lookup.id_of(found)
         if not self._lookup.same(found, sent[key]):
             sentence = f"Their order {number} has this reference and other goods."
-            raise Rejected(sentence, "duplicate_reference", 409) from None
+            raise Rejected(sentence, TAKEN, 409) from None
         return Outcome(key, "applied", remote_id=number)
+
+
+def key_of(intent: str) -> str:
+    """What the vendor knows an intent by: made of the intent's name alone, and of a shape that
+    every vendor takes."""
+    return str(uuid5(_KEYS, intent))
 
 
 class _Lookup:

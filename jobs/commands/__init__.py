@@ -15,6 +15,7 @@ COMMANDS = {
     "release": "jobs.commands.parked",
     "explain": "jobs.commands.explain",
     "audit": "jobs.commands.audit",
+    "strays": "jobs.commands.strays",
     "mappings": "jobs.commands.mappings",
     "replay": "jobs.commands.replay",
     "route": "jobs.commands.route",

@@ -34,7 +34,16 @@ from state.tables.orders import (
     sales_order,
     tax_line,
 )
-from state.tables.plumbing import audit_event, connection, inbox, intent, rate_bucket, run, stream
+from state.tables.plumbing import (
+    audit_event,
+    connection,
+    inbox,
+    intent,
+    rate_bucket,
+    run,
+    stray_effect,
+    stream,
+)
 from state.tables.promise import (
     channel_availability,
     dirty_sku,
@@ -110,6 +119,7 @@ __all__ = [
     "sku",
     "sku_alias",
     "sku_tag",
+    "stray_effect",
     "stream",
     "tax_line",
     "tracking_event",

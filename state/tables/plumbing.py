@@ -87,6 +87,8 @@ intent = table(
     # Names the intent, never its content and never the clock.
     Column("idempotency_key", Text, nullable=False, unique=True),
     Column("body", Json, nullable=False),
+    # Of the body when it was written down: one that was changed since is never sent.
+    words("body_sha256"),
     *one_of(
         "state",
         "planned",
@@ -102,6 +104,11 @@ intent = table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     at("not_before", null=False),
     at("sent_at"),
+    # Who has claimed it last, and until when that one may begin a call.
+    words("owner"),
+    at("send_by"),
+    # The claim of the first attempt of which nobody knows what became, until that is known.
+    at("doubtful_since"),
     at("settled_at"),
     words("handle"),
     words("remote_id"),
@@ -116,6 +123,33 @@ intent = table(
         postgresql_where=text("state IN ('planned', 'sending', 'accepted', 'unknown')"),
     ),
     Index("ix_intent_subject", "kind", "subject_id"),
+)
+
+# What a sweep of a vendor's objects found that does not fit to the intents, and its price.
+stray_effect = table(
+    "stray_effect",
+    pk(),
+    # The unique constraint begins with it and serves as its index.
+    ref("connection_id", "connection", index=False),
+    *one_of("kind", "fulfilment_order", "label"),
+    words("reference"),
+    words("external_id"),
+    *one_of("problem", "double", "not_done", "unknown_reference", "missing"),
+    # In minor units of ``currency``; null where the vendor does not say.
+    Column("cost", BigInteger, nullable=True),
+    words("currency"),
+    words("remedy"),
+    at("placed_at", null=False),
+    at("found_at", null=False),
+    at("gone_at"),
+    UniqueConstraint(
+        "connection_id",
+        "kind",
+        "reference",
+        "external_id",
+        "problem",
+        name="uq_stray_effect_object",
+    ),
 )
 
 run = table(

@@ -67,6 +67,11 @@ def _bundles_unlike_their_parts() -> Select[Any]:
     )
 
 
+def _strays() -> Select[Any]:
+    stray = t.stray_effect.c
+    return select(stray.id, stray.reference, stray.external_id).where(stray.gone_at.is_(None))
+
+
 RULES = (
     Rule(
         "bundles_planned_whole",
@@ -86,6 +91,12 @@ RULES = (
         "packages hold something else than was shipped",
         "fulfilment line {id}",
         _packages_unlike_shipped(),
+    ),
+    Rule(
+        "vendors_hold_what_was_sent",
+        "does not fit to what was sent; `crossdock strays list` tells its price and the remedy",
+        "stray {id}: {external_id} for {reference}",
+        _strays(),
     ),
     Rule(
         "nothing_stranded",

@@ -263,7 +263,9 @@ def test_refusals_are_refusals(stub: ShipEngine, vendor: respx.MockRouter) -> No
 
     error = {"error_code": "invalid_address", "message": "No such street"}
     vendor.post(f"{V1}/labels").respond(400, json={"errors": [error]})
-    vendor.get(f"{V1}/labels/external_shipment_id/FO-1").respond(404, json={"errors": []})
+    vendor.get(f"{V1}/labels/external_shipment_id/FO-1").respond(
+        404, json={"errors": [{"error_code": "invalid_identifier", "message": "none"}]}
+    )
     (outcome,) = stub.buy_labels({"k": parcel()})
     assert (outcome.status, outcome.code) == ("rejected", "invalid_address")
     assert "No such street" in outcome.message

@@ -249,7 +249,7 @@ def test_connections_needs_no_settings_and_names_every_key(tmp_path: Path) -> No
     commands = Commands(tmp_path)
     facts = {fact["connector"]: fact for fact in commands.json("connections")}
     assert set(facts) == set(CONNECTORS)
-    assert facts["shipengine"]["jobs"] == ["track", "push", "pull-rates"]
+    assert facts["shipengine"]["jobs"] == ["track", "push", "sweep", "pull-rates"]
     keys = {fact["key"]: fact for fact in facts["woocommerce"]["settings"]}
     assert keys["consumer_key"]["secret"]
     assert keys["consumer_key"]["needed"]

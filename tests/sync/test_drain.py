@@ -318,20 +318,38 @@ def push_labels(bench: Bench) -> JobRun:
     return bench.run(drain.push, "labels")
 
 
-@pytest.mark.parametrize("trouble", [Rejected("bad reference"), Ambiguous("two labels carry it")])
-def test_a_look_up_that_proves_nothing_asks_a_person_and_the_rest_goes_on(
-    unknown_label: Bench, trouble: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench, first = unknown_label, rows(unknown_label, "label")[0].body["reference"]
+def find_trouble(bench: Bench, trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking the first label up ends in ``trouble``."""
+    first = rows(bench, "label")[0].body["reference"]
 
     def find_label(reference: str) -> None:
         if reference == first:
             raise trouble
 
     monkeypatch.setattr(bench.carrier, "find_label", find_label)
+
+
+def test_fault_row_56_two_hits_ask_a_person_and_the_rest_goes_on(
+    unknown_label: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = unknown_label
+    find_trouble(bench, Ambiguous("two labels carry it"), monkeypatch)
     run = push_labels(bench)
     assert [row.state for row in rows(bench, "label")] == ["review", "done"]
     assert run.counts["unresolved"] == 1
+    assert bench.carrier.bought == 1
+
+
+def test_fault_row_56_a_refused_look_up_proves_nothing_and_ends_with_a_person(
+    unknown_label: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = unknown_label
+    find_trouble(bench, Rejected("not found", status=404), monkeypatch)
+    push_labels(bench)
+    assert [row.state for row in rows(bench, "label")] == ["unknown", "done"]
+    bench.clock.advance(6 * 3600)
+    push_labels(bench)
+    assert [row.state for row in rows(bench, "label")] == ["review", "done"]
     assert bench.carrier.bought == 1
 
 

@@ -95,12 +95,14 @@ def test_what_was_dropped_during_its_call_is_asked_back_when_the_reply_comes(
 def test_a_repetition_refused_by_who_has_begun_to_ship_is_for_a_person(bench: Bench) -> None:
     jersey_first(bench, units=3)
     refused = {"status": "rejected", "message": "duplicate reference"}
-    bench.warehouse.answers = [Ambiguous("lost"), refused]
+    bench.warehouse.answers = [Ambiguous("lost"), refused, refused]
     bench.run(drain.push, "bob")
     [reference] = references(bench)
     report(bench, reference, "s1", "shipped", 2)
-    bench.clock.advance(3600)
-    bench.run(drain.push, "bob")
+    # Refused after a lost reply, looked up in vain, and refused again.
+    for _ in range(3):
+        bench.clock.advance(3600)
+        bench.run(drain.push, "bob")
     bench.run(allocation.allocate)
     assert work(bench) == [("jersey", "part_shipped")]
     assert holds(bench)["manual"].endswith("duplicate reference, and a part of it has left")

@@ -134,6 +134,16 @@ FAULTS: dict[str, Callable[[Connection], object]] = {
         insert(t.shipment).values(ffo_id=1, external_id="second", state="shipped", label_cost=1)
     ),
     "packages_hold_what_shipped": lambda conn: conn.execute(update(t.package_line).values(qty=ONE)),
+    "vendors_hold_what_was_sent": lambda conn: conn.execute(
+        insert(t.stray_effect).values(
+            connection_id=1,
+            kind="label",
+            external_id="se-1",
+            problem="double",
+            placed_at=T0,
+            found_at=T0,
+        )
+    ),
     "nothing_stranded": lambda conn: (
         conn.execute(update(t.fulfilment_order).values(work_state="open")),
         conn.execute(update(t.intent).values(state="superseded")),

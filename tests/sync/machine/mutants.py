@@ -92,11 +92,15 @@ def _whatever_version(
     amendment.amend(conn, link, old, arrival, skus, now)
 
 
-def _done_for_all_we_know(conn: Connection, _h: Any, _l: Any, row: Row[Any], _why: str) -> None:
+def _done_for_all_we_know(
+    conn: Connection, _h: Any, _l: Any, row: Row[Any], _why: str, _last: Any = None
+) -> None:
     intents.move(conn, row.id, "done")
 
 
-def _sent_again_unseen(conn: Connection, hub: Any, _l: Any, row: Row[Any], why: str) -> None:
+def _sent_again_unseen(
+    conn: Connection, hub: Any, _l: Any, row: Row[Any], why: str, _last: Any = None
+) -> None:
     intents.move(conn, row.id, "planned", message=why, not_before=hub.clock.now())
 
 

@@ -1,0 +1,129 @@
+"""The matrix itself: which cells there are, and what all of them came to."""
+
+from __future__ import annotations
+
+import random
+import resource
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from structlog import testing
+
+from proof.ambiguity import installation
+from proof.ambiguity.cells import DEATHS, NOT_IN_DOUBT, Cell, Ended, play
+from proof.ambiguity.mutants import MUTANTS, Mutant
+from proof.ambiguity.targets import TARGETS, Target
+from proof.ambiguity.way import OUTCOMES
+from proof.evidence import Evidence, Size
+
+LAGS = (0.0, 0.5, 1.0, 2.0)
+SEEDS = {"pull-request": 1, "nightly": 5}
+
+
+def prove(size: Size = "pull-request", seed: int = 7) -> Evidence:
+    """G8: no effect twice, within what a vendor declares; beyond it, found by the sweep.
+
+    A pull request plays every outcome and every death of every target once, and draws the lag of
+    each; a night plays every cell with five seeds.
+    """
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    seeds = range(seed, seed + SEEDS[size])
+    with tempfile.TemporaryDirectory(prefix="crossdock-g8-") as folder:
+        stage = _Stage(Path(folder))
+        cells = [one for each in seeds for one in _cells(size, each)]
+        ended = [stage.played(cell) for cell in cells]
+        planted = {mutant.name: stage.killer(mutant) for mutant in MUTANTS}
+    fired = Counter(what for one in ended for what in one.fired)
+    return Evidence(
+        claim="G8",
+        title="An effect happens once, whatever becomes of its call",
+        command=f"python -m proof G8 --size {size} --seed {seed}",
+        runs=len(ended),
+        unit="cells",
+        seeds=f"{seeds.start}-{seeds.stop - 1}",
+        injections=dict(sorted(fired.items())),
+        violations=_violations(ended),
+        planted=planted,
+        figures=_figures(ended),
+        cpu_s=round(resource.getrusage(resource.RUSAGE_SELF).ru_utime - began, 1),
+    )
+
+
+def _violations(ended: Iterable[Ended]) -> list[str]:
+    return [f"{one.cell}: {who}: {what}" for one in ended for who, what in one.violations]
+
+
+def _figures(ended: Sequence[Ended]) -> dict[str, int]:
+    beyond = [one for one in ended if one.cell.lag > 1 and one.doubled]
+    figures = {f"cells of class {name}": n for name, n in sorted(_classes(ended).items())}
+    within = sum(one.doubled for one in ended if one.cell.lag <= 1)
+    return figures | {
+        "doubled within the declared lag": within,
+        "cells doubled beyond it": len(beyond),
+        "of these detected": sum(one.detected > 0 for one in beyond),
+    }
+
+
+def _classes(ended: Iterable[Ended]) -> Counter[str]:
+    return Counter(one.cell.target.vendor_class for one in ended)
+
+
+def _cells(size: Size, seed: int) -> list[Cell]:
+    draw = random.Random(seed)
+    found: list[Cell] = []
+    for target in TARGETS:
+        lags = LAGS if target.looked_up else (0.0,)
+        every = [
+            Cell(target, met, death, lag, seed)
+            for met in OUTCOMES
+            for death in DEATHS
+            for lag in lags
+            if _can_happen(target, met, death)
+        ]
+        found += every if size == "nightly" else _subset(every, draw)
+    return found
+
+
+def _can_happen(target: Target, met: str, death: str) -> bool:
+    """A process cannot die after a call that never left, or a file drop meet a proxy."""
+    if target.vendor_class == "S":
+        return met == "ok" and death != "after-send"
+    return death != "after-send" or met not in ("429", "connect-fail", "timeout-before", "delayed")
+
+
+def _subset(every: Sequence[Cell], draw: random.Random) -> list[Cell]:
+    """A cell of each doubtful outcome or of each death, and of each lag; some of both at once."""
+    plain = [one for one in every if one.death == "none" and one.met not in NOT_IN_DOUBT]
+    deaths = [one for one in every if one.met == "ok" and one.death != "none"]
+    lagging = [one for one in plain if one.lag == 2 and one.met in ("timeout-after", "delayed")]
+    chosen = [*draw.sample(plain, min(1, len(plain))), *draw.sample(deaths, min(2, len(deaths)))]
+    chosen += lagging[:1] + draw.sample(list(every), 1)
+    return list(dict.fromkeys(chosen))
+
+
+class _Stage:
+    """The templates, made once per seed and taker."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[tuple[int, str], Path] = {}
+
+    def played(self, cell: Cell) -> Ended:
+        name = cell.seed, cell.target.taker
+        if name not in self._made:
+            folder = self._folder / f"seed-{cell.seed}"
+            with testing.capture_logs():
+                self._made[name] = installation.template(folder, *name)
+        # Once per cell: what is captured is kept, and errors hold on to all that they saw.
+        with testing.capture_logs():
+            return play(cell, self._made[name], self._folder / "cell")
+
+    def killer(self, mutant: Mutant) -> str | None:
+        """The checker that noticed a planted bug, if one did."""
+        with mutant.planted():
+            for cell in mutant.cells:
+                for who, _ in self.played(cell).violations:
+                    return who
+        return None
