@@ -192,10 +192,11 @@ def _open_store_url(reading: _Reading) -> None:
             return
     elif "://" in written and make_url(written).password and "environment" not in where:
         reading.problems.append(f"{where}: store.url holds a password: {REMEDY} with the whole URL")
-    store["url"] = _absolute(store.get("url", written), reading.path.parent)
+    store["url"] = absolute_url(store.get("url", written), reading.path.parent)
 
 
-def _absolute(url: str, folder: Path) -> str:
+def absolute_url(url: str, folder: Path) -> str:
+    """A store's URL with its driver; a relative file lies in ``folder``."""
     if url.startswith("postgresql://"):
         return "postgresql+psycopg://" + url.removeprefix("postgresql://")
     file = url.removeprefix("sqlite:///")

@@ -341,6 +341,10 @@ def set_ffo(conn: Connection, ffo_id: int, **values: Any) -> None:
     conn.execute(update(ffo).where(ffo.c.id == ffo_id).values(values))
 
 
+def set_ffo_line(conn: Connection, line_id: int, **values: Any) -> None:
+    conn.execute(update(ffo_line).where(ffo_line.c.id == line_id).values(values))
+
+
 def move_ffo_line(conn: Connection, line_id: int, **deltas: Decimal) -> None:
     changes = {name: ffo_line.c[name] + delta for name, delta in deltas.items()}
     conn.execute(update(ffo_line).where(ffo_line.c.id == line_id).values(changes))
@@ -349,6 +353,12 @@ def move_ffo_line(conn: Connection, line_id: int, **deltas: Decimal) -> None:
 def shipment(conn: Connection, ffo_id: int, external_id: str) -> Row[Any] | None:
     where = (t.shipment.c.ffo_id == ffo_id) & (t.shipment.c.external_id == external_id)
     return conn.execute(select(t.shipment).where(where)).first()
+
+
+def shipment_by_id(conn: Connection, shipment_id: int) -> Row[Any]:
+    """A shipment with the reference of the work that it is of."""
+    query = select(t.shipment, ffo.c.reference).join(ffo, ffo.c.id == t.shipment.c.ffo_id)
+    return conn.execute(query.where(t.shipment.c.id == shipment_id)).one()
 
 
 def add_shipment(conn: Connection, **values: Any) -> int:

@@ -102,6 +102,21 @@ def in_state(conn: Connection, connection_id: int, *states: str) -> list[Row[Any
     return list(conn.execute(query.order_by(intent.c.id)))
 
 
+def by_key(conn: Connection, key: str, *, lock: bool = False) -> Row[Any] | None:
+    query = select(intent).where(intent.c.idempotency_key == key)
+    return conn.execute(query.with_for_update() if lock else query).first()
+
+
+def listing(conn: Connection, states: Sequence[str], limit: int) -> list[Row[Any]]:
+    """Intents in these states with their connection's name, oldest first."""
+    query = (
+        select(intent, t.connection.c.name.label("connection"))
+        .join(t.connection, t.connection.c.id == intent.c.connection_id)
+        .where(intent.c.state.in_(states))
+    )
+    return list(conn.execute(query.order_by(intent.c.id).limit(limit)))
+
+
 def of_subject(conn: Connection, kind: str, subject_id: int) -> list[Row[Any]]:
     where = (intent.c.kind == kind) & (intent.c.subject_id == subject_id)
     return list(conn.execute(select(intent).where(where).order_by(intent.c.id)))

@@ -20,7 +20,19 @@ _SETUP_LOCK = 0x63726F7373
 def is_current(store: Store) -> bool:
     """Whether the store has exactly the tables of this version; raises as ``upgrade`` does."""
     with _explained(store), store.read() as conn:
-        return _known_revision(conn) == max(_revisions())
+        return _known_revision(conn) == newest()
+
+
+def revision(conn: Connection) -> str:
+    """The step that the tables are at; those made without steps are the newest."""
+    if not inspect(conn).has_table("alembic_version"):
+        return newest()
+    return conn.scalar(text("SELECT version_num FROM alembic_version")) or newest()
+
+
+def newest() -> str:
+    """The step of this version's tables."""
+    return max(revisions())
 
 
 def upgrade(store: Store) -> None:
@@ -67,7 +79,7 @@ def _known_revision(conn: Connection) -> str | None:
     tables = set(inspect(conn).get_table_names())
     if "alembic_version" in tables:
         revision = conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        if revision is not None and revision not in _revisions():
+        if revision is not None and revision not in revisions():
             raise StoreProblem(
                 "The store was last used by a newer Crossdock (its tables are at step "
                 f"{revision}). Install that version again, or restore a backup from before the "
@@ -83,6 +95,6 @@ def _known_revision(conn: Connection) -> str | None:
     return None
 
 
-def _revisions() -> set[str]:
+def revisions() -> set[str]:
     """The steps this version knows, by the number their files begin with; they form one line."""
     return {file.name.partition("_")[0] for file in _STEPS.glob("*_*.py")} - {""}

@@ -16,9 +16,9 @@ from state.store import Store
 _FOLDER = Path(__file__).parent / "migrations"
 
 
-def apply(conn: Connection) -> None:
-    """Bring the tables to the newest step, inside the caller's transaction."""
-    command.upgrade(_config(conn), "head")
+def apply(conn: Connection, step: str = "head") -> None:
+    """Bring the tables to a step, the newest one by default, inside the caller's transaction."""
+    command.upgrade(_config(conn), step)
 
 
 def write(message: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from state import orders, stock
-from sync import handover, planning, quoting, rerouting
+from sync import doubt, handover, planning, quoting, recovery, rerouting
 from sync.context import Hub, Run
 from sync.routing import together, waiting
 
@@ -11,6 +11,7 @@ from sync.routing import together, waiting
 def allocate(hub: Hub, run: Run) -> None:
     """Job: plan every order that can be planned, then release what is due."""
     steps = (
+        recovery.ask_around,
         rerouting.end_overdue,
         _withhold_lots,
         _lift_payment_holds,
@@ -57,7 +58,8 @@ def _lift_payment_holds(hub: Hub, run: Run) -> None:
 
 def _plan(hub: Hub, run: Run) -> None:
     with hub.store.read() as conn:
-        queue = together.queue(conn, hub, orders.awaiting_allocation(conn))
+        waiting_ids = doubt.known_well(conn, orders.awaiting_allocation(conn))
+        queue = together.queue(conn, hub, waiting_ids)
     for turn in queue:
         with run.commit() as conn:
             planned = planning.plan_order(conn, hub, turn.order_id, turn.allotment, turn.seen)

@@ -19,7 +19,7 @@ from connectors.base import Outcome
 from connectors.deadline import require_time, send_before
 from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable
 from state import intents
-from sync import asking
+from sync import asking, doubt
 from sync.context import Hub, Link, Run
 from sync.pushes import KINDS, Kind
 from sync.settling import declared, key_forgotten, review, settle, unknown
@@ -39,7 +39,7 @@ def push(hub: Hub, run: Run) -> None:
 def _recover(hub: Hub, run: Run, link: Link) -> None:
     """Intents left ``sending`` by a run that died: what became of them is unknown."""
     with hub.store.read() as conn:
-        left = intents.in_state(conn, link.id, "sending")
+        left = doubt.not_about_doubtful(conn, intents.in_state(conn, link.id, "sending"))
     left = [row for row in left if _is_abandoned(hub, row)]
     if not left:
         return

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row
 from connectors.base import BuysLabels, Outcome, PushesFulfilmentOrders
 from mappings import canonical as c
 from state import fulfilment, history, intents, orders
-from sync import bundles, cancellation, overshipping, rerouting, shipping
+from sync import bundles, cancellation, doubt, overshipping, rerouting, shipping
 from sync.context import Hub, Link, Run
 
 
@@ -21,7 +21,7 @@ def release_due(hub: Hub, run: Run) -> None:
     """Release every fulfilment order that has waited its time and whose order is free."""
     before = hub.clock.now() - timedelta(seconds=hub.policy.release_after_s)
     with hub.store.read() as conn:
-        due = [row.id for row in fulfilment.due_for_release(conn, before)]
+        due = doubt.not_in_doubt(conn, fulfilment.due_for_release(conn, before))
     for ffo_id in due:
         with run.commit() as conn:
             for key in release(conn, hub, ffo_id):
@@ -60,8 +60,15 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
             now,
         )
         return []
+    hand_over(conn, hub, ffo, link, location)
+    return [f"push:{link.name}"]
+
+
+def hand_over(conn: Connection, hub: Hub, ffo: Row[Any], link: Link, location: Row[Any]) -> int:
+    """Write down what tells ``link`` of the work, and count it as released; returns the intent."""
+    now = hub.clock.now()
     kind, body = _intent_for(conn, link, ffo, location)
-    intents.plan(
+    intent_id = intents.plan(
         conn,
         connection_id=link.id,
         kind=kind,
@@ -74,7 +81,7 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
     for order_line_id, (qty, _) in bundles.counts(_to_ship(conn, ffo.id)).items():
         orders.move_line(conn, order_line_id, qty_allocated=-qty, qty_released=qty)
     history.event(conn, ffo.order_id, "released", f"{ffo.reference} to {link.name}", now)
-    return [f"push:{link.name}"]
+    return intent_id
 
 
 def _key(conn: Connection, kind: str, ffo: Row[Any]) -> str:

@@ -56,7 +56,7 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
 
 
 def _key(package: Row[Any], told: Sequence[Row[Any]]) -> str:
-    return f"tracking:{package.id}" + (f":{len(told) + 1}" if told else "")
+    return f"tracking:{package.package_reference}" + (f":{len(told) + 1}" if told else "")
 
 
 def _is_news(inside: Sequence[c.ShippedLine], told: Sequence[Row[Any]] | None) -> bool:

@@ -187,7 +187,8 @@ def _intents(conn: Connection, hub: Hub) -> list[Parked]:
             order=row.idempotency_key,
             reason="review",
             detail=row.message,
-            remedy="find out at the vendor whether it happened",
+            remedy="find out at the vendor whether it happened, then 'crossdock intents resolve "
+            f"{row.idempotency_key}'",
             since=row.created_at,
         )
         for link in hub.links.values()

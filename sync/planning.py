@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -62,6 +62,24 @@ def plan_order(
             # Somebody took the goods between our look and our hand: look again.
             continue
     return 0
+
+
+def plan_at(conn: Connection, hub: Hub, order_id: int, places: Collection[int]) -> int:
+    """Plan an order whatever its state, at these locations only, as its goods are in their hands
+    already; returns how many fulfilment orders came of it.
+    """
+    order = orders.get(conn, order_id, lock=True)
+    facts = _facts(conn, hub, order)
+    every = survey.site_facts(conn, order, facts, hub.routing, None)
+    sites = tuple(site for site in every if site.location_id in places)
+    decision = decide(facts, sites, hub.routing)
+    if not decision.shares:
+        return 0
+    try:
+        with conn.begin_nested():
+            return _commit_plan(conn, hub, order, facts, sites, decision)
+    except OutOfStock:
+        return 0
 
 
 def needs_in_vain(conn: Connection, hub: Hub, order_id: int) -> bool:
@@ -170,6 +188,9 @@ def _commit_plan(
     sequence = len(fulfilment.of_order(conn, order.id))
     for location_id, lines in sorted(reserved.items()):
         sequence += 1
+        # After a restore work may have a later number than it would have got here.
+        while fulfilment.by_reference(conn, reference_for(hub, order, sequence)) is not None:
+            sequence += 1
         reference = reference_for(hub, order, sequence)
         fulfilment.add(
             conn,

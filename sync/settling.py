@@ -68,11 +68,19 @@ def settle(
     conn: Connection, hub: Hub, run: Run, link: Link, row: Row[Any], outcome: Outcome
 ) -> None:
     """Write down what became of one intent and let its domain draw the consequences."""
-    now = hub.clock.now()
     run.count(f"{row.kind}_{outcome.status}")
+    for key in write_down(conn, hub, link, row, outcome):
+        run.request(conn, key)
+
+
+def write_down(
+    conn: Connection, hub: Hub, link: Link, row: Row[Any], outcome: Outcome
+) -> list[str]:
+    """As ``settle``, whoever found it out; returns the streams that have work now."""
+    now = hub.clock.now()
     if outcome.status == "unknown":
         unknown(conn, hub, link, row, outcome.message)
-        return
+        return []
     if outcome.status == "retry":
         intents.move(
             conn,
@@ -82,9 +90,9 @@ def settle(
             message=outcome.message,
             not_before=_later(now, row, outcome.retry_after),
         )
-        return
+        return []
     if outcome.status == "rejected" and _proves_nothing(conn, link, row, outcome, now):
-        return
+        return []
     state = {"applied": "done", "accepted": "accepted", "rejected": "rejected"}[outcome.status]
     if state == "accepted" and not isinstance(link.connector, PollsSubmissions):
         # Handed over to somebody who gives no receipt: there is nothing more to wait for here.
@@ -99,8 +107,7 @@ def settle(
         message=outcome.message,
         settled_at=None if state == "accepted" else now,
     )
-    for key in sorted(BY_NAME[row.kind].settle(conn, hub, row, outcome)):
-        run.request(conn, key)
+    return sorted(BY_NAME[row.kind].settle(conn, hub, row, outcome))
 
 
 def _proves_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -252,12 +253,23 @@ def _add_package(
         id=package_id,
         shipment_id=shipment_id,
         seq=seq,
-        package_reference=str(package_id),
+        package_reference=_package_reference(conn, shipment_id, seq),
         carrier=parcel.carrier,
         tracking_number=parcel.tracking_number,
         tracking_url=parcel.tracking_url,
         label_url=label.label_url if label else "",
     )
+
+
+def _package_reference(conn: Connection, shipment_id: int, seq: int) -> str:
+    """A positive number that names the parcel at the channel.
+
+    Made of the location's own names and not of our id: after a restore from backup the same parcel
+    gets the same number again, and the channel takes the notice for a repetition.
+    """
+    shipment = fulfilment.shipment_by_id(conn, shipment_id)
+    name = f"{shipment.reference}/{shipment.external_id}/{seq}"
+    return str(int.from_bytes(hashlib.sha256(name.encode()).digest()[:6]) + 1)
 
 
 def _consume(

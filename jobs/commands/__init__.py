@@ -13,7 +13,9 @@ COMMANDS = {
     "parked": "jobs.commands.parked",
     "retry": "jobs.commands.parked",
     "release": "jobs.commands.parked",
+    "intents": "jobs.commands.intents",
     "explain": "jobs.commands.explain",
+    "bundle": "jobs.commands.bundle",
     "audit": "jobs.commands.audit",
     "strays": "jobs.commands.strays",
     "mappings": "jobs.commands.mappings",
@@ -26,6 +28,8 @@ COMMANDS = {
     "export": "jobs.commands.export",
     "privacy": "jobs.commands.privacy",
     "hooks": "jobs.commands.hooks",
+    "backup": "jobs.commands.backup",
+    "restore": "jobs.commands.backup",
 }
 """In the order of the help. A module is imported when its command is asked for: what one needs
 (pandas, say) must not slow down the start of another."""

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from jobs.app import keeps_by_id
+from jobs.commands import repairing
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.listing import show, show_json
-from jobs.problems import OperatorError
+from jobs.problems import OperatorError, UsageProblem
 from sync import invariants
 from sync.privacy import expiry
 
@@ -23,9 +24,21 @@ _COLUMNS = {"invariant": "invariant", "subject": "subject", "detail": "detail"}
     is_flag=True,
     help=f"Make every routing decision again, not the newest {invariants.SAMPLE}.",
 )
+@click.option("--repair", is_flag=True, help="Explain each repair, ask, and write it.")
+@click.option("--dry-run", is_flag=True, help="With --repair: show what would be written.")
+@click.option("--yes", is_flag=True, help="With --repair: do not ask.")
+@click.option("--reason", default="", help="With --repair: why; kept in the audit trail.")
 @as_json
 @settings_option
-def audit(config: Path | None, every: bool, as_json: bool) -> None:
+def audit(
+    config: Path | None,
+    every: bool,
+    repair: bool,
+    dry_run: bool,
+    yes: bool,
+    reason: str,
+    as_json: bool,
+) -> None:
     """Check every invariant of the store: stock, counters, totals, labels, references.
 
     Routing decisions are made again from what is stored with them, and must come out the same; the
@@ -34,14 +47,22 @@ def audit(config: Path | None, every: bool, as_json: bool) -> None:
     Personal data must be gone when its time is over; an order that is still open keeps its own, and
     is told.
 
-    Ends with 1 when one is violated. Reads only; safe while the daemon runs.
+    Ends with 1 when one is violated. Reads only; safe while the daemon runs. With --repair what is
+    derived is derived anew from what it was derived from, and all else is left to a person, who is
+    told what to do; each change is kept in the audit trail.
 
     \b
     Examples:
       crossdock audit
-      crossdock audit --all
-      crossdock audit --json
+      crossdock audit --all --json
+      crossdock audit --repair --dry-run
+      crossdock audit --repair --yes --reason "after the disk failure"
     """
+    if repair:
+        repairing.repair(config, dry_run=dry_run, yes=yes, reason=reason, as_json=as_json)
+        return
+    if dry_run or yes or reason:
+        raise UsageProblem("--dry-run, --yes and --reason go with --repair.", "Add --repair.")
     with opened_store(config) as (configuration, store, clock), store.read() as conn:
         remade = invariants.remake(conn, None if every else invariants.SAMPLE)
         keeps = keeps_by_id(conn, configuration)
@@ -58,4 +79,7 @@ def audit(config: Path | None, every: bool, as_json: bool) -> None:
         click.echo(f"{rules} rules over {counts}.")
         show(found, _COLUMNS, as_json=False, empty="Every invariant holds.")
     if found:
-        raise OperatorError(f"{len(found)} violations.", "`crossdock explain ORDER` tells more.")
+        raise OperatorError(
+            f"{len(found)} violations.",
+            "`crossdock audit --repair --dry-run` says what can be mended, and how.",
+        )

@@ -186,3 +186,20 @@ audit_event = table(
     words("reason"),
     Index("ix_audit_event_subject", "subject_type", "subject_id"),
 )
+
+# Every time this store came out of a backup: from then on it can be told what may have happened
+# outside without leaving a trace here.
+restoration = table(
+    "restoration",
+    pk(),
+    at("restored_at", null=False),
+    # The moment that the backup was of.
+    at("taken_at", null=False),
+    words("actor"),
+    # {"pull-shipments:bob": {...}}: where each stream had read to at that moment.
+    Column("cursors", Json, nullable=False),
+    # The newest event of an order that the backup had; null: it had none.
+    Column("last_event_id", BigInteger, nullable=True),
+    # Since when nothing is in doubt any more because of it.
+    at("settled_at"),
+)

@@ -1,0 +1,243 @@
+"""``crossdock backup`` and ``restore``: the whole store in a file, and back."""
+
+from __future__ import annotations
+
+import getpass
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from jobs import app
+from jobs.clock import Clock
+from jobs.commands.options import as_json, opened_store, settings_option
+from jobs.listing import show_json, span
+from jobs.problems import OperatorError, UsageProblem
+from jobs.settings import Settings, StoreSettings
+from jobs.settings_loader import absolute_url
+from state import backup as backups
+from state import restorations
+from state.backup import BadBackup, Found, Header, Summary
+from state.store import Store
+
+ENDING = ".crossdock"
+_NAMED = "crossdock-*.crossdock"
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--keep", type=click.IntRange(min=1), help="Keep so many in the folder, the newest.")
+@as_json
+@settings_option
+def backup(config: Path | None, target: Path, keep: int | None, as_json: bool) -> None:
+    """Write the whole store, as it is at this moment, to a file; the daemon may run meanwhile.
+
+    TARGET is a file that does not exist yet, or a folder: then the file is named by the time. It
+    is read back and checked before it gets its name, and only this user may read it: it holds
+    everything, customers' addresses too. The settings and their secrets are not in it.
+
+    \b
+    Examples:
+      crossdock backup /backups
+      crossdock backup /backups --keep 14 --json
+      crossdock backup before-the-update.crossdock
+    """
+    with opened_store(config) as (_, store, clock):
+        now = clock.now()
+        path = target / f"crossdock-{now:%Y%m%dT%H%M%SZ}{ENDING}" if target.is_dir() else target
+        if keep is not None and not target.is_dir():
+            raise UsageProblem("--keep is for a folder of backups.", "Give TARGET as a folder.")
+        try:
+            made = backups.write(store, path, now, _progress(as_json))
+        except FileExistsError:
+            raise UsageProblem(f"{path} is there already.", "Give another name.") from None
+        except OSError as error:
+            raise OperatorError(
+                f"{path} cannot be written: {error.strerror}. No backup was made.",
+                "Make room or mend the permissions, then try again.",
+            ) from None
+    dropped = _rotate(target, keep) if keep is not None else []
+    _tell(path, made, dropped, as_json=as_json)
+
+
+def _progress(as_json: bool) -> Any:
+    def told(table: str, rows: int) -> None:
+        if not as_json and rows:
+            click.echo(f"  {table}: {rows}", err=True)
+
+    return told
+
+
+def _rotate(folder: Path, keep: int) -> list[str]:
+    """Delete the oldest of our files by their names, which are their times."""
+    found = sorted(folder.glob(_NAMED))
+    for old in found[:-keep]:
+        old.unlink()
+    return [old.name for old in found[:-keep]]
+
+
+def _tell(path: Path, made: Summary, dropped: list[str], *, as_json: bool) -> None:
+    if as_json:
+        show_json({"file": str(path), "dropped": dropped, **_described(made)})
+        return
+    click.echo(
+        f"{path}: {made.rows} rows of {len(made.tables)} tables in {made.size} bytes, "
+        "read back and whole."
+    )
+    for name in dropped:
+        click.echo(f"Deleted {name}.")
+
+
+def _described(summary: Summary) -> dict[str, Any]:
+    header = summary.header
+    return {
+        "taken_at": header.taken_at,
+        "revision": header.revision,
+        "database": header.database,
+        "rows": summary.rows,
+        "bytes": summary.size,
+        "tables": summary.tables,
+    }
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--check", is_flag=True, help="Only prove that the file is whole; write nothing.")
+@click.option("--replace", is_flag=True, help="Where there is a store already, move it aside.")
+@click.option(
+    "--into",
+    metavar="URL",
+    help="Another store than that of the settings: sqlite:////PATH or postgresql+psycopg://...",
+)
+@as_json
+@settings_option
+def restore(
+    config: Path | None, file: Path, check: bool, replace: bool, into: str | None, as_json: bool
+) -> None:
+    """Make the store what it was when FILE was written by `crossdock backup`.
+
+    Nothing may work on the store. One that holds anything is only replaced with --replace, and
+    then kept beside the new one. Either database can be filled from a backup of the other.
+
+    What happened between the backup and now is found again: streams read on from where they stood
+    then, and before any work is handed over everybody who takes work is asked what they have of
+    it already. What people did here by hand since then (counts, releases, SKU links) is lost.
+
+    \b
+    Examples:
+      crossdock restore /backups/crossdock-20261102T080000Z.crossdock --check
+      crossdock restore /backups/crossdock-20261102T080000Z.crossdock --replace
+      crossdock restore moving.crossdock --into postgresql+psycopg://crossdock@db/crossdock
+    """
+    summary = _whole(file)
+    if check:
+        if as_json:
+            show_json({"file": str(file), "whole": True, **_described(summary)})
+        else:
+            click.echo(f"{file}: whole, {summary.rows} rows of {summary.header.taken_at}.")
+        return
+    settings = app.load(config).settings
+    clock = app.clock_of(settings)
+    store = _other(into) if into else app.store_of(settings)
+    try:
+        with _alone(store):
+            found = backups.look(store, clock.now())
+            _refuse(store, found, replace)
+            told = _put(store, file, summary, clock, as_json)
+    except OSError as error:
+        raise OperatorError(
+            f"The store cannot be written: {error.strerror}: {error.filename}.",
+            "Mend that, then try again: the former store is as it was, or beside its place.",
+        ) from None
+    finally:
+        store.close()
+    _report(told, settings, into, as_json=as_json)
+
+
+def _other(url: str) -> Store:
+    """The store of ``--into``, spelled as in the settings."""
+    try:
+        return Store(absolute_url(StoreSettings(url=url).url, Path.cwd()))
+    except ValidationError as problem:
+        said = problem.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageProblem(f"--into {url!r}: {said}.", "Write it as in [store] url.") from None
+
+
+def _whole(file: Path) -> Summary:
+    try:
+        return backups.verify(file)
+    except FileNotFoundError:
+        raise UsageProblem(
+            f"There is no file {file}.", "Give a file of `crossdock backup`."
+        ) from None
+    except BadBackup as problem:
+        raise OperatorError(f"{problem}. Nothing was changed.", "Use another backup.") from None
+
+
+def _alone(store: Store) -> AbstractContextManager[Any]:
+    """The daemon's own lock, so that none can start while the store is exchanged."""
+    lock: AbstractContextManager[Any] = app.lock_of(store) if store.is_sqlite else nullcontext()
+    return lock
+
+
+def _refuse(store: Store, found: Found, replace: bool) -> None:
+    where = store.url.render_as_string(hide_password=True)
+    if found.busy:
+        raise OperatorError(
+            f"The store {where} is in use: {found.busy}. Nothing was changed.",
+            "Stop every daemon and command that uses it (SIGTERM, and wait), then try again.",
+        )
+    if found.rows != 0 and not replace:
+        holds = "cannot be read" if found.rows is None else f"holds {found.rows} rows"
+        raise OperatorError(
+            f"There is a store at {where} already; it {holds}. Nothing was changed.",
+            "With --replace it is moved aside and kept.",
+        )
+
+
+def _put(store: Store, file: Path, summary: Summary, clock: Clock, as_json: bool) -> dict[str, Any]:
+    now = clock.now()
+    in_doubt = 0
+
+    def safe(conn: Any, header: Header, fence: int) -> None:
+        nonlocal in_doubt
+        in_doubt = restorations.begin(conn, header.taken_at, now, getpass.getuser(), fence)
+
+    kept = backups.put(store, file, summary, now, safe, _progress(as_json))
+    age_s = (now - summary.header.taken_at).total_seconds()
+    return {
+        "store": store.url.render_as_string(hide_password=True),
+        "kept": kept,
+        "age_s": age_s,
+        "intents_in_doubt": in_doubt,
+        "took_s": (clock.now() - now).total_seconds(),
+        **_described(summary),
+    }
+
+
+def _report(told: dict[str, Any], settings: Settings, into: str | None, *, as_json: bool) -> None:
+    if as_json:
+        show_json(told)
+        return
+    taken: datetime = told["taken_at"]
+    click.echo(
+        f"{told['store']} is what it was at {taken:%Y-%m-%d %H:%M:%S} UTC, "
+        f"{span(told['age_s'])} ago: {told['rows']} rows."
+    )
+    if told["kept"]:
+        click.echo(f"The former store is kept as {told['kept']}.")
+    click.echo(
+        f"{told['intents_in_doubt']} pushes may have been sent since: they are looked up first."
+    )
+    click.echo(
+        "Do again what people did by hand since then: counts, receipts, releases, SKU links."
+    )
+    if into and Store(into).url != Store(settings.store.url).url:
+        click.echo("Write that address to [store] url in the settings, then `crossdock run`.")
+    else:
+        click.echo(
+            "Start with `crossdock run`; afterwards `crossdock audit` and `crossdock parked`."
+        )

@@ -1,0 +1,1 @@
+"""What goes into a support bundle: one order's story, without the persons in it."""
