@@ -103,14 +103,20 @@ class App:
             call_within=real * Bounds().total_s,
         )
 
-    def engine(self) -> Engine:
+    def engine(self, on_damage: Callable[[], None] = lambda: None) -> Engine:
         """The daemon's engine, after it has ended the leases of daemons that died."""
         set_up_streams(self)
         leases.end_dead(self.hub.store)
         with self.hub.store.write() as conn:
             streams.retry_parked_connections(conn, self.clock.now())
         jobs = self.settings.jobs
-        return Engine(self.runner("run"), self.streams(), threads=jobs.threads, tick_s=jobs.tick_s)
+        return Engine(
+            self.runner("run"),
+            self.streams(),
+            threads=jobs.threads,
+            tick_s=jobs.tick_s,
+            on_damage=on_damage,
+        )
 
     def close(self) -> None:
         for link in self.hub.links.values():

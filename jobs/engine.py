@@ -7,7 +7,7 @@ the stream (``state.streams``), so a hint that comes twice, late or never does n
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Container
+from collections.abc import Callable, Collection, Container
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC
@@ -18,7 +18,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from jobs.runner import Runner
 from state import streams
+from state.store import is_damaged
 from sync import outcomes
+from sync.outcomes import Verdict
 
 log = structlog.get_logger()
 
@@ -28,12 +30,21 @@ class Engine:
 
     ``known``: the keys of this installation; another process's newer settings may have more.
     ``tick_s``: real seconds between looks at the store. What is asked for in this process starts
-    at once; the tick is for intervals, retries and other processes.
+    at once; the tick is for intervals, retries and other processes. ``on_damage`` is called once
+    when the store turns out to be broken; nothing new is started then.
     """
 
     def __init__(
-        self, runner: Runner, known: Container[str], *, threads: int, tick_s: float
+        self,
+        runner: Runner,
+        known: Container[str],
+        *,
+        threads: int,
+        tick_s: float,
+        on_damage: Callable[[], None] = lambda: None,
     ) -> None:
+        self.damaged = False
+        self._on_damage = on_damage
         self._known = known
         self._runner = replace(runner, hint=self.dispatch)
         self._store = runner.hub.store
@@ -61,6 +72,7 @@ class Engine:
         verdict = outcomes.attempt(self._look)
         if verdict is not None:
             log.error("cannot read what is due", error=verdict.message)
+            self._look_for_damage(verdict)
 
     def dispatch(self, keys: Collection[str]) -> None:
         """Hint that these streams may be due. A key that already waits is not queued twice."""
@@ -104,10 +116,23 @@ class Engine:
             self._change.notify_all()
         if verdict is not None:
             log.error("run not written down", stream=key, error=verdict.message)
+            self._look_for_damage(verdict)
         self.dispatch(again)
 
     def _run(self, key: str) -> list[str]:
         if self._stop.is_set():
             return []
         ended = self._runner.run_due(key)
+        if ended is not None and ended.verdict is not None:
+            self._look_for_damage(ended.verdict)
         return [key] if ended is not None and ended.again else []
+
+    def _look_for_damage(self, verdict: Verdict) -> None:
+        """A broken file gets worse with every write, so the first sign of it ends the work."""
+        if verdict.error is None or not is_damaged(verdict.error):
+            return
+        with self._change:
+            known, self.damaged = self.damaged, True
+            self._stop.set()
+        if not known:
+            self._on_damage()

@@ -10,15 +10,17 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from state.errors import StoreProblem
-from state.store import Store
+from state.store import Store, is_damaged
 from state.tables import metadata
 
 _STEPS = Path(__file__).parent / "migrations" / "versions"
+_HEADER_BYTES = 100
 _SETUP_LOCK = 0x63726F7373
 
 
 def is_current(store: Store) -> bool:
     """Whether the store has exactly the tables of this version; raises as ``upgrade`` does."""
+    _require_whole(store)
     with _explained(store), store.read() as conn:
         return _known_revision(conn) == newest()
 
@@ -67,12 +69,46 @@ def _explained(store: Store) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if is_damaged(error):
+            raise damaged(store) from error
         where = store.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
         raise StoreProblem(
             f"The store {where} cannot be used: {reason}. "
             "See that the folder (or the server) exists and lets this user write."
         ) from error
+
+
+def damaged(store: Store) -> StoreProblem:
+    """What to say of a broken file. Nothing is written to it from then on."""
+    return StoreProblem(
+        f"The database file {store.url.database} is damaged, or is not a database: nothing more "
+        "is written to it. Keep a copy of it with its -wal file and restore the last backup in its "
+        "place; docs/operations.md says how."
+    )
+
+
+def _require_whole(store: Store) -> None:
+    """Refuse a file that is shorter than its own header says, before anything is written to it.
+
+    Reading all of a large store would keep every start waiting; a page that is broken elsewhere
+    is noticed when it is read.
+    """
+    path = Path(store.url.database or "")
+    if not store.is_sqlite or not path.is_file():
+        return
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    size = path.stat().st_size
+    if size == 0:
+        return
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+        raise damaged(store)
+    page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
+    # What the log holds is not in the file yet, and may be what makes the header long enough.
+    log = path.with_name(f"{path.name}-wal")
+    if size < pages * (page if page > 1 else 65536) and not (log.exists() and log.stat().st_size):
+        raise damaged(store)
 
 
 def _known_revision(conn: Connection) -> str | None:

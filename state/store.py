@@ -15,6 +15,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from state.dirty_marks import marking
 
 BUSY_TIMEOUT_S = 20
+LOG_KEPT_BYTES = 16 * 1024 * 1024
+"""Of a SQLite write-ahead log that a long reader let grow; the rest goes back to the disk when
+the log starts anew."""
 ATTEMPTS = 10
 
 _Answer = TypeVar("_Answer")
@@ -146,6 +149,18 @@ def was_given_up(error: BaseException) -> bool:
     return getattr(error.orig, "sqlstate", None) in _GIVEN_UP
 
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether the database file itself is broken: nothing more may be written to it."""
+    cause = getattr(error, "orig", None)
+    return (
+        isinstance(cause, sqlite3.DatabaseError)
+        and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+    )
+
+
 def _sqlite_engine(url: URL | str, patience_s: float, *, synchronous: str = "FULL") -> Engine:
     engine = create_engine(url, connect_args={"timeout": patience_s}, pool_size=32)
 
@@ -159,6 +174,7 @@ def _sqlite_engine(url: URL | str, patience_s: float, *, synchronous: str = "FUL
         cursor.execute("PRAGMA foreign_keys = ON")
         # KiB. What 500 orders change (2.3 MB) is written once, and not whenever 2 MB are full.
         cursor.execute("PRAGMA cache_size = -4000")
+        cursor.execute(f"PRAGMA journal_size_limit = {LOG_KEPT_BYTES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -14,6 +14,7 @@ import structlog
 from jobs import app, logs, webhooks
 from jobs.commands.options import settings_option
 from state import migrate
+from state.migrate import damaged
 
 log = structlog.get_logger()
 
@@ -63,7 +64,7 @@ def _daemon(config: Path | None) -> list[str]:
 
 def _run(installation: app.App) -> list[str]:
     """Work until a signal comes; answers what was still running when the grace was over."""
-    engine = installation.engine()
+    engine = installation.engine(on_damage=_ask_to_stop)
     with webhooks.serving(installation, engine.dispatch) as address:
         engine.start()
         log.info(
@@ -85,4 +86,10 @@ def _run(installation: app.App) -> list[str]:
         log.warning("stopped before these jobs came to an end", streams=left)
     else:
         log.info("stopped")
+    if engine.damaged:
+        raise damaged(installation.hub.store)
     return left
+
+
+def _ask_to_stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)

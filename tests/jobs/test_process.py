@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -120,8 +122,14 @@ class Installation:
 
 def ended(daemon: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]]]:
     """Wait for the daemon's end; its exit code and what it logged since ``started``."""
+    code, log = last_words(daemon)
+    return code, [json.loads(line) for line in log]
+
+
+def last_words(daemon: subprocess.Popen[str]) -> tuple[int, list[str]]:
+    """The same, with what it says to people."""
     _, log = daemon.communicate(timeout=30)
-    return daemon.returncode, [json.loads(line) for line in log.splitlines()]
+    return daemon.returncode, log.splitlines()
 
 
 @pytest.fixture
@@ -295,3 +303,47 @@ def test_the_daemon_refuses_the_store_of_a_newer_version_in_a_sentence(
     assert done.returncode == 1
     assert done.stderr.startswith("Error: The store was last used by a newer Crossdock")
     assert "Traceback" not in done.stderr
+
+
+def broken_store(installation: Installation, damage: Callable[[bytearray], None]) -> bytes:
+    """A store that was set up and closed, and then damaged; its bytes."""
+    path = installation.folder / "crossdock.db"
+    with closing(Store(f"sqlite:///{path}")) as store:
+        migrate.upgrade(store)
+    content = bytearray(path.read_bytes())
+    damage(content)
+    path.write_bytes(content)
+    return bytes(content)
+
+
+def test_fault_row_86_a_truncated_store_is_refused_and_left_as_it_is(
+    installation: Installation,
+) -> None:
+    def truncate(content: bytearray) -> None:
+        del content[len(content) // 2 :]
+
+    content = broken_store(installation, truncate)
+    for command in ("run", "status"):
+        done = installation.crossdock(command)
+        assert done.returncode == 1
+        assert "is damaged" in done.stderr
+        assert "restore the last backup" in done.stderr
+    assert (installation.folder / "crossdock.db").read_bytes() == content
+
+
+def test_fault_row_86_a_broken_page_ends_the_daemon_which_says_what_to_do(
+    installation: Installation, shop: SlowShop
+) -> None:
+    def spoil(content: bytearray) -> None:
+        path = installation.folder / "crossdock.db"
+        with closing(sqlite3.connect(path)) as db:
+            query = "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = 'run'"
+            [page] = db.execute(query).fetchone()
+        size = int.from_bytes(content[16:18], "big")
+        content[(page - 1) * size : page * size] = b"\x5a" * size
+
+    broken_store(installation, spoil)
+    daemon = installation.start()
+    code, log = last_words(daemon)
+    assert code == 1
+    assert any("is damaged" in line and line.startswith("Error: ") for line in log), log

@@ -1,0 +1,53 @@
+"""G7: power cuts all along the stories, and the evidence they leave."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from proof.crash.flows import FLOWS
+from proof.crash.kills import cpu_s
+from proof.crash.lanes import open_lanes
+from proof.crash.mutants import POWER_MUTANTS
+from proof.evidence import Evidence, Size
+
+PULL_REQUEST_CUTS = 100
+NIGHTLY_CUTS = 2000
+
+
+def prove(
+    size: Size,
+    seed: int = 7,
+    *,
+    cuts: int = PULL_REQUEST_CUTS,
+    flows: Sequence[str] = tuple(FLOWS),
+    mutants: Sequence[str] = tuple(POWER_MUTANTS),
+    processes: int = 2,
+) -> Evidence:
+    """``cuts``: how many at pull-request size, over all flows; a night has ``NIGHTLY_CUTS``."""
+    began = cpu_s()
+    number = NIGHTLY_CUTS if size == "nightly" else cuts
+    task = {"cuts": -(-number // len(flows)), "seed": seed}
+    with open_lanes(seed, processes) as lanes:
+        told = lanes.ask_all([{**task, "power": flow} for flow in flows])
+        noticed = lanes.ask_all(
+            [{**task, "power": flows[0], "power mutant": name} for name in mutants]
+        )
+    counted = sum((Counter(one["counts"]) for one in told), Counter[str]())
+    kinds = ("in commit", "in the checkpoint of")
+    return Evidence(
+        claim="G7",
+        title="power cuts while commits and checkpoints are written, simulated on copies",
+        command=f"python -m proof G7 --size {size} --seed {seed}",
+        runs=sum(counted[kind] for kind in kinds),
+        unit="states of the disk",
+        seeds=str(seed),
+        injections={f"power cut {kind}": counted[kind] for kind in kinds},
+        violations=[wrong for one in told for wrong in one["wrong"]],
+        planted={
+            name: one["wrong"][0] if one["wrong"] else None
+            for name, one in zip(mutants, noticed, strict=True)
+        },
+        figures={name: counted[name] for name in sorted(counted) if name not in kinds},
+        cpu_s=round(cpu_s() - began, 1),
+    )
