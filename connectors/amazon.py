@@ -166,17 +166,19 @@ class Amazon:
 
     def _patch(self, one: Mapping[str, c.StockUpdate]) -> list[Outcome]:
         ((key, update),) = one.items()
-        result = self._api.patch(
+        reply = self._api.patch(
             f"{self._items}/{segment(update.external_sku)}",
             op="patchListingsItem",
             params={"marketplaceIds": self._markets},
             json=self._stock.render(update),
             idempotent=True,
-        ).object("status", "submissionId")
+        )
+        result = reply.object("status", "submissionId")
         if result["status"] == "ACCEPTED":
-            return [Outcome(key, "applied", remote_id=result["submissionId"])]
-        issue: Mapping[str, Any] = next(iter(result.get("issues") or []), {})
-        code, message = str(issue.get("code", "")), str(issue.get("message", result["status"]))
+            return [Outcome(key, "applied", remote_id=str(result["submissionId"]))]
+        with reply.reading():
+            issue: Mapping[str, Any] = next(iter(result.get("issues") or []), {})
+            code, message = str(issue.get("code", "")), str(issue.get("message", result["status"]))
         return [Outcome(key, "rejected", code=code, message=message)]
 
     def _confirm(self, one: Mapping[str, c.TrackingNotice]) -> list[Outcome]:

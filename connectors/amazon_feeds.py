@@ -16,6 +16,7 @@ import msgspec
 from connectors.base import Outcome
 from connectors.errors import Unreachable
 from connectors.http import ApiClient, segment
+from connectors.replies import UNREADABLE
 
 FEED_MESSAGES = 25_000
 _HIGHEST_MESSAGE_ID = 2**31 - 1
@@ -69,7 +70,7 @@ class ListingsFeed:
             "messages": messages,
         }
         content = msgspec.json.encode(feed)
-        self._api.upload(document["url"], content, _CONTENT_TYPE, op="uploadDocument")
+        self._api.upload(str(document["url"]), content, _CONTENT_TYPE, op="uploadDocument")
         created = self._api.post(
             f"{_FEEDS}/feeds",
             op="createFeed",
@@ -96,7 +97,7 @@ class ListingsFeed:
             message = f"Amazon ended feed {feed_id} as {status}"
             return [Outcome(key, "retry", code=status, message=message) for key in keys]
         document_id = feed.get("resultFeedDocumentId")
-        errors = _errors(self._report(document_id)) if document_id else {}
+        errors = _errors(self._report(str(document_id))) if document_id else {}
         # An issue of no message is one of the feed as a whole.
         general = errors.get(None)
         return [_outcome(key, errors.get(_message_id(key), general)) for key in keys]
@@ -104,12 +105,12 @@ class ListingsFeed:
     def _report(self, document_id: str) -> dict[str, Any]:
         path = f"{_FEEDS}/documents/{segment(document_id)}"
         document = self._api.get(path, op="getFeedDocument").object("url")
-        content = self._api.download(document["url"], op="downloadDocument").content
+        content = self._api.download(str(document["url"]), op="downloadDocument").content
         if document.get("compressionAlgorithm") == "GZIP":
             content = _inflated(content)
         try:
             return msgspec.json.decode(content, type=dict[str, Any])
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise Unreachable("Amazon's processing report is cut off or not JSON") from None
 
 
@@ -124,9 +125,12 @@ def _message_id(key: str) -> int:
 def _errors(report: Mapping[str, Any]) -> dict[int | None, list[Mapping[str, Any]]]:
     """The issues of a report that refuse something, by message number."""
     found: dict[int | None, list[Mapping[str, Any]]] = {}
-    for issue in report.get("issues") or []:
-        if issue.get("severity") == "ERROR":
-            found.setdefault(issue.get("messageId"), []).append(issue)
+    try:
+        for issue in report.get("issues") or []:
+            if issue.get("severity") == "ERROR":
+                found.setdefault(issue.get("messageId"), []).append(issue)
+    except (AttributeError, TypeError):
+        raise Unreachable("Amazon's processing report lists issues that are none") from None
     return found
 
 

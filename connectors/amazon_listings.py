@@ -45,7 +45,7 @@ class ListingSearch:
                 "pageSize": PAGE_SIZE,
             }
             reply = self._api.get(self._path, op="searchListingsItems", params=params)
-            found += [RawRecord.of(item["sku"], item) for item in reply.rows("items", having="sku")]
+            found += [_record(item) for item in reply.rows("items", having="sku")]
         return found
 
     def pages(self) -> Iterator[Page]:
@@ -56,7 +56,7 @@ class ListingSearch:
             for items in self._within_reach(start):
                 listed += len(items)
                 last = _created(items) or last
-                yield Page([RawRecord.of(item["sku"], item) for item in items], {})
+                yield Page([_record(item) for item in items], {})
             if listed < REACH:
                 return
             if last == start:
@@ -81,12 +81,19 @@ class ListingSearch:
             }
             reply = self._api.get(self._path, op="searchListingsItems", params=params)
             items = reply.rows("items", having="sku")
+            with reply.reading():
+                following = (reply.object().get("pagination") or {}).get("nextToken")
             yield items
-            following = (reply.object().get("pagination") or {}).get("nextToken")
-            token = guard.follow(following, [item["sku"] for item in items])
+            token = guard.follow(following, [str(item["sku"]) for item in items])
+
+
+def _record(item: Mapping[str, Any]) -> RawRecord:
+    return RawRecord.of(str(item["sku"]), item)
 
 
 def _created(items: Sequence[Mapping[str, Any]]) -> str | None:
     """When the last of ``items`` was created, as Amazon wrote it."""
     summaries = items[-1].get("summaries") if items else None
-    return summaries[0].get("createdDate") if summaries else None
+    first = summaries[0] if isinstance(summaries, list) and summaries else None
+    created = first.get("createdDate") if isinstance(first, Mapping) else None
+    return created if isinstance(created, str) else None

@@ -18,6 +18,7 @@ from connectors.base import Clock, Cursor, Page, RawRecord
 from connectors.errors import Rejected
 from connectors.http import ApiClient, Reply
 from connectors.paging import TokenGuard
+from connectors.replies import UNREADABLE
 
 HORIZON = timedelta(minutes=2)
 OVERLAP = timedelta(minutes=5)
@@ -71,7 +72,8 @@ class OrderSearch:
             reply, walk = self._search(walk)
             found: _Found = reply.json()
             records = [_record(reply, bytes(order)) for order in found.orders]
-            walk = walk.reached(found.last_updated_before, self._clock.now())
+            with reply.reading():
+                walk = walk.reached(found.last_updated_before, self._clock.now())
             token = found.pagination.next_token if found.pagination else None
             walk = walk.turned(
                 guard.follow(token, [record.text for record in records]), self._clock.now()
@@ -126,7 +128,10 @@ class _Walk:
 
     def reached(self, echoed: str | None, now: datetime) -> Self:
         """The horizon is that of the first page: later ones are read from the same snapshot."""
-        return replace(self, until=self.until or echoed or _text(now - HORIZON))
+        horizon = echoed or _text(now - HORIZON)
+        if datetime.fromisoformat(horizon).tzinfo is None:
+            raise ValueError("a horizon without a time zone")
+        return replace(self, until=self.until or horizon)
 
     def turned(self, token: str | None, now: datetime) -> Self:
         return replace(self, token=token, token_at=_text(now))
@@ -142,7 +147,7 @@ class _Walk:
 def _record(reply: Reply, text: bytes) -> RawRecord:
     try:
         return RawRecord(_read_order(text).order_id, text)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise reply.unclear(f"listed an order that is none ({error})") from None
 
 

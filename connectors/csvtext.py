@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Row = dict[str, str | None]
@@ -14,10 +14,16 @@ Row = dict[str, str | None]
 MAX_ROWS = 100_000
 """Rows of one file, which are held in memory together: about 200 MB."""
 
+MAX_COLUMNS = 500
+
 _SHOWN = 20
 """Problems of one kind that are spelled out; the rest is counted."""
 
-_FORMULA = re.compile(r"[\s\x00]*[=+\-@|＝＋－＠]|[\t\r\n]")
+_FORMULA = re.compile(
+    r"[\s\x00-\x1f\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060\ufeff]*[=+\-@|−＝＋－＠｜﹦﹢﹣﹫]|[\t\r\n]"
+)
+"""A start that a spreadsheet runs, also behind characters that show nothing."""
+
 _HARMLESS = re.compile(r"[+-]?[\d\s().,/-]*")
 """Amounts and phone numbers: without a letter nothing can be called, so they keep their sign."""
 
@@ -83,6 +89,8 @@ def _decoded(content: bytes, encoding: str) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise BadFile(_encoding_problem(content, encoding, error)) from None
+    except UnicodeError as error:
+        raise BadFile(f"It is not {encoding}: {error}.") from None
     if "\x00" in text:
         raise BadFile("It holds NUL characters: it is UTF-16 or no text at all. Save it as UTF-8.")
     return text
@@ -100,8 +108,8 @@ def _encoding_problem(content: bytes, encoding: str, error: UnicodeDecodeError) 
 
 def _lines(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     """(line number, cells) of every line that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    lines = []
+    lines: list[tuple[int, list[str]]] = []
+    reader = csv.reader(narrow(text, delimiter, lines), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
             if any(map(str.strip, cells)):
@@ -113,7 +121,27 @@ def _lines(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     return lines
 
 
+def narrow(text: str, delimiter: str, done: Sequence[object]) -> Iterator[str]:
+    """The lines of a text, as long as none of its rows can have too many cells: the parser makes
+    all cells of a row before anybody sees it. ``done``: the rows that are complete. Raises
+    ``BadFile``.
+    """
+    rows, marks = 0, 0
+    for number, line in enumerate(io.StringIO(text, newline="")):
+        if number > MAX_ROWS * 10:
+            raise BadFile(f"It has more than {MAX_ROWS * 10} lines, most of them blank: split it.")
+        if len(done) > rows:
+            rows, marks = len(done), 0
+        marks += line.count(delimiter)
+        # What stands in quotes is no separator, so there is room for text with many of them.
+        if marks > MAX_COLUMNS * 20:
+            raise BadFile(f"Row {rows + 1} has more than {MAX_COLUMNS} columns.")
+        yield line
+
+
 def _check_header(names: Sequence[str], delimiter: str, required: Sequence[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise BadFile(f"The header names more than {MAX_COLUMNS} columns.")
     problems = []
     if len(names) == 1:
         others = [mark for mark in ",;\t|" if mark != delimiter and mark in names[0]]

@@ -8,7 +8,7 @@ the engine's to resolve, unless the caller says that it sets absolute values (``
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +20,7 @@ from connectors import clock as real_time
 from connectors.addresses import BaseUrl, require_document_host, segment
 from connectors.base import Clock, Rate
 from connectors.deadline import TooLate
+from connectors.egress import is_literal
 from connectors.errors import RateLimited, Retryable, Unreachable
 from connectors.judgement import Judge
 from connectors.replies import Reply, http_date
@@ -82,6 +83,9 @@ class Door:
     """Null: the real network. Never closed here."""
     on_call: Callable[[Call], None] = _ignore
     bounds: Bounds = field(default_factory=Bounds)
+    private_hosts: Collection[str] = ()
+    """Names of ops' own network: elsewhere a name must have a public address. What a base URL
+    spells as an address, or ``localhost``, ops have named already."""
     stopwatch: Callable[[], float] = real_time.stopwatch
     dice: random.Random = field(default_factory=random.Random)
     """Jitter; a seeded one makes a run repeatable."""
@@ -103,7 +107,8 @@ class Door:
         ``document_hosts``: further hosts, with their subdomains, for ``download`` and ``upload``.
         """
         base = BaseUrl(base_url, insecure_allowed=self.transport is not None)
-        wire = Wire(self.transport, auth, headers or {}, self.bounds, self.stopwatch)
+        trusted = {*self.private_hosts, *([base.host] if is_literal(base.host) else [])}
+        wire = Wire(self.transport, auth, headers or {}, self.bounds, self.stopwatch, trusted)
         judge = Judge(self.connection, self.clock, tuple(secrets))
         return ApiClient(self, base, wire, judge, auth, limits, document_hosts)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +15,9 @@ import httpx
 import msgspec
 
 from connectors.errors import CrossdockError
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no text, or nested without end."""
 
 LONGEST_BLOCK_S = 3600.0
 """A vendor's ``Retry-After`` counts up to here; more is a mistake, or an attack."""
@@ -85,7 +89,7 @@ def read_json(content: bytes, content_type: str, shape: Any = Any) -> Any:
         return _decoder(shape).decode(body)
     except msgspec.ValidationError as error:
         raise Unreadable(f"answered JSON, but not what is expected here ({error})") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         raise Unreadable("answered with broken or cut off JSON") from None
 
 
@@ -137,6 +141,16 @@ class Reply:
             raise self.unclear(f"answered JSON, but not a list of {what}{where}")
         return found
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What the block looks for in the body may be missing, or be something else: the vendor's
+        fault, so it ends as ``unclear`` does."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            told = f"{type(error).__name__}: {error}"[:200]
+            raise self.unclear(f"answered JSON, but not what is expected here ({told})") from error
+
     def _is_object(self) -> bool:
         return isinstance(self.value, dict)
 
@@ -180,7 +194,7 @@ def complaint(content: bytes) -> tuple[str, str]:
     """
     try:
         body = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return "", ""
     if isinstance(body, str):
         return "", body

@@ -112,13 +112,13 @@ class ShipBob:
 
     def check(self) -> Sequence[Finding]:
         """Find the channel, and the fulfilment center if one is configured."""
-        channels = self._api.get("/channel", op="listChannels").object("items")["items"]
+        channels = self._api.get("/channel", op="listChannels").rows("items", having="id")
         findings = [
             _listed("channel_id", self._config.channel_id, channels),
             skew_finding(self._api.last_skew_s),
         ]
         if self._config.location_id is not None:
-            centers = self._api.get("/location", op="listLocations").array()
+            centers = self._api.get("/location", op="listLocations").rows(having="id")
             findings.append(_listed("location_id", self._config.location_id, centers))
         return findings
 
@@ -183,7 +183,7 @@ class ShipBob:
 
     def _find(self, reference: str) -> dict[str, Any] | None:
         params = {"ReferenceIds": reference}
-        listed = self._api.get("/order", op="findOrder", params=params).array()
+        listed = self._api.get("/order", op="findOrder", params=params).rows(having="id")
         # Compared here too: a filter that is ignored would answer somebody else's order.
         found = [order for order in listed if order.get("reference_id") == reference]
         if len(found) > 1:
@@ -206,11 +206,12 @@ class ShipBob:
         body = reply.object("status")
         if body["status"] == "Success":
             return [Outcome(key, "applied", remote_id=remote_id)]
-        going = [
-            f"{result.get('shipment_id')}: {result.get('reason') or 'not cancelled'}"
-            for result in body.get("canceled_shipment_results") or []
-            if not result.get("is_success")
-        ]
+        with reply.reading():
+            going = [
+                f"{result.get('shipment_id')}: {result.get('reason') or 'not cancelled'}"
+                for result in body.get("canceled_shipment_results") or []
+                if not result.get("is_success")
+            ]
         message = f"Some shipments go out all the same ({'; '.join(going)})."
         return [Outcome(key, "rejected", remote_id, code=str(body["status"]), message=message)]
 
@@ -224,8 +225,8 @@ def _goods(order: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _listed(setting: str, wanted: int, rows: Sequence[Mapping[str, Any]]) -> Finding:
-    names = {row["id"]: row.get("name") for row in rows}
-    if wanted in names:
-        return Finding(setting, True, f"{wanted} is {names[wanted]!r}")
-    known = ", ".join(f"{number} ({name})" for number, name in names.items()) or "none"
+    for row in rows:
+        if row["id"] == wanted:
+            return Finding(setting, True, f"{wanted} is {row.get('name')!r}")
+    known = ", ".join(f"{row['id']} ({row.get('name')})" for row in rows) or "none"
     return Finding(setting, False, f"{wanted} is not in this account", f"It has: {known}.")

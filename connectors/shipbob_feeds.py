@@ -36,17 +36,18 @@ def changed_shipments(api: ApiClient, known: datetime, started: datetime) -> Ite
     newest, seen = known, set[int]()
     for number in range(1, MOST_PAGES):
         reply = api.get("/order", op="listOrders", params={**params, "Page": number})
-        orders = reply.array()
-        ids = {order["id"] for order in orders}
+        orders = reply.rows(having="id")
+        with reply.reading():
+            ids = {order["id"] for order in orders}
+            changes = [min(_changed_at(order), started) for order in orders]
+            records = [record for order in orders for record in _shipments(order)]
         if ids and ids <= seen:
             raise Retryable("orders: ShipBob repeats a page; stopped reading")
         seen |= ids
-        changes = [min(_changed_at(order), started) for order in orders]
         newest = max([newest, *changes])
         last = len(orders) < PER_PAGE
         # The list is sorted by age and not by change: only its end proves the watermark.
         reached = newest if last else known
-        records = [record for order in orders for record in _shipments(order)]
         yield Page(records, {"v": 1, "watermark": reached.isoformat()})
         if last:
             return
@@ -90,23 +91,26 @@ def stock_levels(api: ApiClient, center: int | None, location_code: str) -> Iter
     guard, rows = TokenGuard("inventory levels"), 0
     following: str | None = ""
     while following is not None:
-        body = api.get(path, op="listInventoryLevels", params=params).object("items")
-        levels = body["items"] or []
-        rows += len(levels)
-        following = guard.follow(body.get("next"), [level["inventory_id"] for level in levels])
-        # The address may name any host; only its query is of use.
-        params |= dict(httpx.URL(following or "").params)
-        records = [
-            RawRecord.of(
-                str(level["inventory_id"]),
-                {
-                    "level": level,
-                    "location": _in_center(level, center),
-                    "location_code": location_code,
-                },
-            )
-            for level in levels
-        ]
+        reply = api.get(path, op="listInventoryLevels", params=params)
+        with reply.reading():
+            body = reply.object("items")
+            levels = body["items"] or []
+            rows += len(levels)
+            # The address may name any host; only its query is of use.
+            more = dict(httpx.URL(body.get("next") or "").params)
+            records = [
+                RawRecord.of(
+                    str(level["inventory_id"]),
+                    {
+                        "level": level,
+                        "location": _in_center(level, center),
+                        "location_code": location_code,
+                    },
+                )
+                for level in levels
+            ]
+        following = guard.follow(body.get("next"), [record.external_id for record in records])
+        params |= more
         yield Page(records, {}, total=rows if following is None else None)
 
 

@@ -38,6 +38,7 @@ from connectors.errors import Ambiguous, Rejected
 from connectors.hooks import HookConfig, hook, require_proof, subject_of
 from connectors.http import Door, Reply, segment
 from connectors.outcomes import in_chunks, settle
+from connectors.paging import TokenGuard
 from connectors.skew import skew_finding
 from mappings import Definition, MappingError
 from mappings import canonical as c
@@ -117,8 +118,12 @@ class ShipEngine:
 
     def check(self) -> Sequence[Finding]:
         """Find every configured carrier among the connected ones."""
-        carriers = self._api.get("/carriers", op="listCarriers").object("carriers")["carriers"]
-        names = {carrier["carrier_id"]: carrier.get("friendly_name") for carrier in carriers}
+        reply = self._api.get("/carriers", op="listCarriers")
+        with reply.reading():
+            names = {
+                carrier["carrier_id"]: carrier.get("friendly_name")
+                for carrier in reply.rows("carriers", having="carrier_id")
+            }
         known = ", ".join(f"{number} ({name})" for number, name in names.items()) or "none"
         findings = [
             Finding("carrier_ids", True, f"{number} is {names[number]!r}")
@@ -150,10 +155,10 @@ class ShipEngine:
         body = {"rate_options": options, "shipment": self._shipment.render(request)}
         # Asking twice costs nothing.
         reply = self._api.post("/rates", op="calculateRates", json=body, idempotent=True)
-        offers = reply.object("rate_response")["rate_response"].get("rates") or []
-        quotes: list[c.RateQuote] = [
-            self._rate.apply(offer).record for offer in offers if self._buyable(offer)
-        ]
+        with reply.reading():
+            offers = reply.object("rate_response")["rate_response"].get("rates") or []
+            buyable = [offer for offer in offers if self._buyable(offer)]
+        quotes: list[c.RateQuote] = [self._rate.apply(offer).record for offer in buyable]
         return sorted(quotes, key=lambda quote: (quote.currency != request.currency, quote.amount))
 
     def estimate_rates(self, request: c.RateRequest) -> Sequence[c.RateQuote]:
@@ -185,7 +190,7 @@ class ShipEngine:
             return None
         others = self._listed({"shipment_id": earliest.get("shipment_id")})
         live = {
-            label["label_id"]: label
+            str(label["label_id"]): label
             for label in (earliest, *chain.from_iterable(others))
             if label.get("external_shipment_id") == reference and _is_live(label)
         }
@@ -228,19 +233,25 @@ class ShipEngine:
     def track(self, external_id: str) -> Sequence[c.TrackingEvent]:
         """What happened to the parcel, oldest first."""
         path = f"/labels/{segment(external_id)}/track"
-        log = self._api.get(path, op="trackLabel").object()
-        events = [self._event.apply(event).record for event in log.get("events") or []]
+        reply = self._api.get(path, op="trackLabel")
+        found = reply.rows("events") if reply.object().get("events") else []
+        events = [self._event.apply(event).record for event in found]
         return sorted(events, key=lambda event: event.occurred_at)
 
     def _listed(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
         """Pages of the labels that fit, oldest first."""
-        page, pages = 1, 1
-        while page <= pages:
+        guard, page = TokenGuard("labels"), 1
+        more: str | None = ""
+        while more is not None:
             paging = {"sort_dir": "asc", "page_size": PAGE_SIZE, "page": page}
             reply = self._api.get("/labels", op="listLabels", params={**wanted, **paging})
-            yield reply.rows("labels", having="label_id")
-            pages = int(reply.object().get("pages") or 1)
+            labels = reply.rows("labels", having="label_id")
+            yield labels
+            with reply.reading():
+                last = page >= int(reply.object().get("pages") or 1)
             page += 1
+            ids = [str(label["label_id"]) for label in labels]
+            more = guard.follow(None if last else f"{page}", ids)
 
     def _buy(self, requests: Mapping[str, c.LabelRequest]) -> list[Outcome]:
         ((key, request),) = requests.items()

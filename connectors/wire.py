@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from connectors.deadline import require_time
+from connectors.egress import Egress, ending_at
 from connectors.errors import ConfigProblem
+from connectors.inflating import Damaged, inflated
 
 # httpx logs every URL at INFO, and a presigned URL is a credential.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -30,7 +32,8 @@ class Bounds:
     connect_s: float = 10.0
     read_s: float = 30.0
     total_s: float = 120.0
-    """From sending to the last byte of the body: a server that trickles never trips ``read_s``."""
+    """From connecting to the last byte of the body: a server that trickles its headers or its body
+    never trips ``read_s``."""
     body_bytes: int = 32 * 1024 * 1024
     attempts: int = 4
     max_wait_s: float = 5.0
@@ -85,13 +88,20 @@ class Wire:
         headers: Mapping[str, str],
         bounds: Bounds,
         stopwatch: Callable[[], float],
+        trusted: Collection[str] = (),
     ) -> None:
+        """``transport``: null for the network. ``trusted``: hosts that may be in a private one."""
         _require_sendable(headers)
         self._auth = auth
         self._bounds = bounds
         self._stopwatch = stopwatch
+        # Shorter than the 5 s after which common servers hang up: a write on a dead
+        # connection would end as ambiguous.
+        limits = httpx.Limits(max_connections=20, keepalive_expiry=3.0)
         self._http = httpx.Client(
-            transport=_Borrowed(transport) if transport else None,
+            transport=_Borrowed(transport)
+            if transport
+            else Egress(trusted, stopwatch, limits=limits),
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
@@ -99,9 +109,6 @@ class Wire:
                 **headers,
             },
             timeout=httpx.Timeout(bounds.read_s, connect=bounds.connect_s),
-            # Shorter than the 5 s after which common servers hang up: a write on a dead
-            # connection would end as ambiguous.
-            limits=httpx.Limits(max_connections=20, keepalive_expiry=3.0),
             follow_redirects=False,
             trust_env=False,
             event_hooks={"request": [_in_time]},
@@ -116,10 +123,11 @@ class Wire:
         deadline = self._stopwatch() + self._bounds.total_s
         status = 0
         try:
-            auth = None if ask.foreign else self._auth
-            response = self._http.send(request, stream=True, auth=auth)
-            status = response.status_code
-            content = self._body(response, deadline)
+            with ending_at(deadline):
+                auth = None if ask.foreign else self._auth
+                response = self._http.send(request, stream=True, auth=auth)
+                status = response.status_code
+                content = self._body(response, deadline)
         except _NEVER_SENT as error:
             detail = f"cannot be reached: {error or type(error).__name__}"
             raise Failure(request, detail, sent=False, status=0) from None
@@ -129,7 +137,7 @@ class Wire:
         except httpx.HTTPError as error:
             detail = f"broke off the exchange ({type(error).__name__}: {error})"
             raise Failure(request, detail, sent=True, status=status) from None
-        except _OutOfBounds as error:
+        except (_OutOfBounds, Damaged) as error:
             raise Failure(request, str(error), sent=True, status=status) from None
         return Answer(response.request, status, response.headers, content)
 
@@ -155,7 +163,7 @@ class Wire:
             if coding not in ("identity", "gzip", "deflate"):
                 # Asked for gzip only: other codings can swell without a bound on the ratio.
                 raise _OutOfBounds(f"answered in the unasked encoding {coding}")
-            for chunk in response.iter_bytes():
+            for chunk in _unpacked(response, coding):
                 size += len(chunk)
                 if size > self._bounds.body_bytes:
                     raise _OutOfBounds(f"answered more than {self._bounds.body_bytes} bytes")
@@ -179,6 +187,15 @@ def _before_the_head(event: str, _: Mapping[str, Any]) -> None:
     # httpcore tells every step; a new connection may have taken its time to come about.
     if event.endswith(".send_request_headers.started"):
         require_time()
+
+
+def _unpacked(response: httpx.Response, coding: str) -> Iterator[bytes]:
+    """The body as it comes, never more than a piece of it unpacked at once."""
+    if response.is_stream_consumed:
+        # In-process transports may hand over what is whole, and unpacked, already.
+        return response.iter_bytes()
+    raw = response.iter_raw()
+    return raw if coding == "identity" else inflated(raw, coding)
 
 
 class _OutOfBounds(Exception):

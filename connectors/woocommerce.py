@@ -40,6 +40,7 @@ from connectors.hooks import HookConfig
 from connectors.http import Door, Reply, segment
 from connectors.outcomes import in_chunks, settle
 from connectors.paging import NumberedPages
+from connectors.replies import UNREADABLE
 from connectors.skew import skew_finding
 from connectors.woo_window import Window
 from mappings import Definition
@@ -65,6 +66,10 @@ class WooConfig(HookConfig):
 
 class _Named(msgspec.Struct):
     id: int | str
+
+
+_DIGITS = 12
+"""Of a number of rows; a longer one is no number that a shop has counted."""
 
 
 class _Order(_Named):
@@ -129,11 +134,12 @@ class WooCommerce:
         if self._config.currency or self._config.timezone:
             status = self._api.get("/system_status", op="systemStatus")
             shop = status.object("settings", "environment")
+            with status.reading():
+                currency = shop["settings"].get("currency")
+                timezone = shop["environment"].get("default_timezone")
             findings += [
-                _expected("currency", self._config.currency, shop["settings"].get("currency")),
-                _expected(
-                    "timezone", self._config.timezone, shop["environment"].get("default_timezone")
-                ),
+                _expected("currency", self._config.currency, currency),
+                _expected("timezone", self._config.timezone, timezone),
             ]
         return findings
 
@@ -227,11 +233,17 @@ class WooCommerce:
         if not order.refunds:
             return RawRecord(str(order.id), text)
         path = f"/orders/{segment(str(order.id))}/refunds"
-        refunds = self._api.get(path, op="listRefunds", params={"per_page": PER_PAGE}).rows()
-        missing = {entry.id for entry in order.refunds} - {entry.get("id") for entry in refunds}
+        reply = self._api.get(path, op="listRefunds", params={"per_page": PER_PAGE})
+        refunds = reply.rows()
+        there = [entry.get("id") for entry in refunds]
+        missing = [entry.id for entry in order.refunds if entry.id not in there]
         if missing:
             raise Retryable(f"order {order.id}: its refunds {missing} could not be read")
-        return RawRecord.of(str(order.id), {**msgspec.json.decode(text), "refunds": refunds})
+        try:
+            body = msgspec.json.decode(text)
+        except UNREADABLE as error:
+            raise reply.unclear(f"order {order.id} cannot be read ({error})") from None
+        return RawRecord.of(str(order.id), {**body, "refunds": refunds})
 
     def _named(self, path: str, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The rows of a listing that have these ids, at most a page."""
@@ -265,7 +277,8 @@ class WooCommerce:
 
     def _batch(self, path: str, op: str, rows: Any) -> dict[int, dict[str, Any]]:
         reply = self._api.post(path, op=op, json={"update": list(rows)}, idempotent=True)
-        return {row["id"]: row for row in reply.rows("update", having="id")}
+        with reply.reading():
+            return {row["id"]: row for row in reply.rows("update", having="id")}
 
 
 def _orders(reply: Reply) -> list[tuple[_Order, bytes]]:
@@ -273,14 +286,14 @@ def _orders(reply: Reply) -> list[tuple[_Order, bytes]]:
     texts = [bytes(raw) for raw in reply.json()]
     try:
         return [(_read_order(text), text) for text in texts]
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise reply.unclear(f"listed an order that is none ({error})") from None
 
 
 def _total(reply: Reply) -> int:
     """How many rows the listing claims to have."""
     total = reply.headers.get("x-wp-total", "")
-    if not total.isdecimal():
+    if not total.isdecimal() or len(total) > _DIGITS:
         raise ConfigProblem(
             "The shop's reply lacks the header X-WP-Total: without it lost records go unnoticed. "
             "Let the cache or proxy in front of the shop pass the headers of /wp-json on."
@@ -322,9 +335,9 @@ def _outcome(
     result = results[sent["id"]]
     error = result.get("error")
     if error:
-        return Outcome(
-            key, "rejected", code=error.get("code", ""), message=error.get("message", "")
-        )
+        told = error if isinstance(error, Mapping) else {"message": error}
+        code, message = str(told.get("code", "")), str(told.get("message", ""))
+        return Outcome(key, "rejected", code=code[:200], message=message[:500])
     if "stock_quantity" in sent and result.get("manage_stock") is not True:
         remedy = "Woo keeps no stock for it. Switch on stock management for this product."
         return Outcome(key, "rejected", code="stock_not_managed", message=remedy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -234,7 +234,8 @@ def open_app(
     settings = configuration.settings
     definitions = definitions_of(configuration)
     rules = rules_of(configuration)
-    connectors = _connectors(configuration, definitions, _doors(store, clock, transport))
+    doors = _doors(store, clock, transport, settings.network.private_hosts)
+    connectors = _connectors(configuration, definitions, doors)
     with store.write() as conn:
         migrate.one_at_a_time(conn)
         ids = roster.register(conn, settings, connectors)
@@ -278,10 +279,15 @@ def _every_s(settings: Settings, job: Job, connection: str | None) -> int:
 
 
 def _doors(
-    store: Store, clock: Clock, transport: httpx.BaseTransport | None
+    store: Store,
+    clock: Clock,
+    transport: httpx.BaseTransport | None,
+    private_hosts: Collection[str],
 ) -> Callable[[str], Door]:
     limiter = RateBuckets(store, clock)
-    return lambda name: Door(name, clock, limiter, transport, on_call=count_call)
+    return lambda name: Door(
+        name, clock, limiter, transport, on_call=count_call, private_hosts=private_hosts
+    )
 
 
 def _connectors(

@@ -76,13 +76,26 @@ def _time_of(clock: Clock) -> Any:
 def _redaction(secrets: Collection[str]) -> Any:
     def clean(value: Any) -> Any:
         if isinstance(value, str):
-            return "\n".join(redact(line, secrets, LINE_MAX) for line in value.split("\n"))
+            # On one line: a name with a line end in it could forge a line of its own.
+            return redact(value, secrets, LINE_MAX)
         if isinstance(value, dict):
             return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [clean(item) for item in value]
         return value
+
+    def lines(value: str) -> str:
+        return "\n".join(redact(line, secrets, LINE_MAX) for line in value.split("\n"))
 
     def processor(_logger: Any, _method: str, event: Event) -> Event:
         # Keys with an underscore are structlog's own machinery.
-        return {k: v if k.startswith("_") else clean(v) for k, v in event.items()}
+        return {
+            key: value
+            if key.startswith("_")
+            else lines(value)
+            if key == "exception"
+            else clean(value)
+            for key, value in event.items()
+        }
 
     return processor

@@ -73,6 +73,12 @@ def _store_url(value: str) -> str:
     return value
 
 
+def _host(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_][a-z0-9._-]{0,252}", name):
+        raise ValueError("a host is written without scheme and port, in lower case: shop.internal")
+    return name
+
+
 Duration = Annotated[int, BeforeValidator(_seconds)]
 """Whole seconds, written as ``30s``, ``5m``, ``1h`` or ``1d``."""
 
@@ -135,6 +141,14 @@ class LogSettings(Section):
 class MappingSettings(Section):
     overrides: Path | None = Field(
         default=None, description="folder of your own mapping definitions, beside the settings"
+    )
+
+
+class NetworkSettings(Section):
+    private_hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field(
+        default=(),
+        description="hosts of your own network that a connection's url may name: others must have "
+        "a public address",
     )
 
 
@@ -351,6 +365,7 @@ class Settings(Section):
     jobs: JobSettings = JobSettings()
     clock: ClockSettings | None = None
     log: LogSettings = LogSettings()
+    network: NetworkSettings = NetworkSettings()
     mappings: MappingSettings = MappingSettings()
     orders: OrderSettings = OrderSettings()
     promise: PromiseSettings = PromiseSettings()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,8 @@ from jobs.promise_settings import PromiseRule, RulesFile, unknown_names
 from jobs.secret_references import REMEDY, resolve, secret_fields
 from jobs.settings import ConnectionSettings, Settings, StoreSettings
 from jobs.settings_problems import did_you_mean, sentences
+from mappings import toml_text
+from mappings.file_bounds import Refused
 
 CONNECTIONS_FOLDER = "connections.d"
 _PREFIX = "CROSSDOCK_"
@@ -139,13 +140,11 @@ def _add_file(reading: _Reading, file: Path) -> None:
 
 def _toml(file: Path, reading: _Reading) -> Tree:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return toml_text.read(file)[1]
     except OSError as error:
         reading.problems.append(f"{file}: cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        reading.problems.append(f"{file}: is not UTF-8 text: save it as UTF-8")
-    except tomllib.TOMLDecodeError as error:
-        reading.problems.append(f"{file}: is not valid TOML: {error}")
+    except Refused as refused:
+        reading.problems.append(f"{file}: {refused}")
     return {}
 
 
@@ -253,7 +252,7 @@ def _check_names(reading: _Reading) -> None:
         for name in _names(reading.tree, table):
             written = reading.tree[table][name]
             given = written.get(key, []) if isinstance(written, dict) else []
-            for other in [given] if isinstance(given, str) else given:
+            for other in given if isinstance(given, list) else [given]:
                 if isinstance(other, str) and other not in known:
                     near = did_you_mean(other, known)
                     where = reading.where((table, name, key))

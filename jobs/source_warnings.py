@@ -14,8 +14,12 @@ from jobs.problems import UsageProblem
 from jobs.settings_problems import did_you_mean
 from mappings import Definition
 from mappings.contracts import contract_of, shape_of
+from mappings.file_bounds import Refused, content_of
 from mappings.source_check import doubts
 from mappings.source_shapes import Shape, of_examples, of_schema, resolved
+
+DOCUMENT_BYTES = 32 * 1024 * 1024
+"""A vendor's whole schema; a body of ours has no more either."""
 
 _NAMED = ("#/components/schemas", "#/definitions", "#/$defs")
 """Where documents keep the schemas that have a name."""
@@ -86,9 +90,17 @@ def _present(path: Path) -> Any:
         raise UsageProblem(f"{path} cannot be read: {error.strerror}") from None
 
 
+def bytes_of(path: Path) -> bytes:
+    """The content of a document. Raises ``UsageProblem`` and ``OSError``."""
+    try:
+        return content_of(path, DOCUMENT_BYTES)
+    except Refused as refused:
+        raise UsageProblem(f"{path}: {refused}") from None
+
+
 def opened(path: Path) -> Any:
     """A JSON or YAML document. Raises ``UsageProblem`` and ``OSError``."""
-    content = path.read_bytes()
+    content = bytes_of(path)
     if path.suffix not in (".yaml", ".yml"):
         try:
             return msgspec.json.decode(content)

@@ -7,27 +7,15 @@ names the line that ops have to look at. So tables carry their places with them 
 from __future__ import annotations
 
 import codecs
-import tomllib
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from mappings import toml_lines
+from mappings import toml_lines, toml_text
+from mappings.file_bounds import Refused, content_of
 from mappings.problems import DefinitionProblem
-
-SIZE: Final = 250_000
-"""Bytes of one file; the longest shipped one has 15,000."""
-
-KEYS: Final = 5_000
-"""Keys of one file, in all its tables; the longest shipped one has 600."""
-
-DEPTH: Final = 50
-"""Levels of tables and lists of one file."""
-
-DOTS: Final = 200
-"""Dots on one line; the longest expression of a shipped file has 20."""
 
 _INVISIBLE = ("Cc", "Cf", "Zl", "Zp")
 """Unicode categories of characters that show nothing, or turn what stands beside them around."""
@@ -86,24 +74,13 @@ def opened(path: Path, file: str, complain: Complain) -> Table | None:
     """Read a file, called ``file`` in messages, or complain and give None."""
     spot = Spot(file, 0)
     try:
-        # A pipe would block, and a device never end.
-        if not path.is_file():
-            complain(spot, "not a file")
-            return None
-        with path.open("rb") as file_of_path:
-            content = file_of_path.read(SIZE + 1)
-        text = _decoded(content)
-        tree = tomllib.loads(text)
-        _check_extent(tree)
+        text = _decoded(content_of(path, toml_text.DEFINITION.size))
+        tree = toml_text.tree_of(text, toml_text.DEFINITION)
         lines = toml_lines.lines_of(text)
-    except _Refused as error:
-        complain(spot, str(error))
     except UnicodeDecodeError as error:
         complain(spot, f"not UTF-8: {error.reason} at byte {error.start}")
-    except ValueError as error:  # that a number has too many digits is not told as a fault of TOML
-        complain(spot, f"not TOML: {error}")
-    except RecursionError:
-        complain(spot, "not TOML: nested too deep")
+    except Refused as error:
+        complain(spot, str(error))
     except OSError as error:
         complain(spot, f"cannot be read: {error.strerror}")
     else:
@@ -112,50 +89,23 @@ def opened(path: Path, file: str, complain: Complain) -> Table | None:
     return None
 
 
-class _Refused(ValueError):
-    """A file that is not looked at any further."""
-
-
 def _decoded(content: bytes) -> str:
-    """The text of a file, or ``_Refused``. What cannot be seen may say something other than what
+    """The text of a file, or ``Refused``. What cannot be seen may say something other than what
     a reader sees, so it must stand there as an escape."""
-    if len(content) > SIZE:
-        raise _Refused(f"a file of more than {SIZE:,} bytes")
     if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise _Refused("begins with a byte order mark: save it as UTF-8 without one")
+        raise Refused("begins with a byte order mark: save it as UTF-8 without one")
     text = content.decode().replace("\r\n", "\n")
     for number, line in enumerate(text.split("\n"), start=1):
-        # The parser takes the square of a dotted key's parts, in seconds and in bytes.
-        if line.count(".") > DOTS:
-            raise _Refused(f"line {number} has more than {DOTS} dots")
         for character in line:
             if is_invisible(character):
                 code = f"U+{ord(character):04X}"
-                raise _Refused(f"line {number} holds {code}, which nobody sees: write an escape")
+                raise Refused(f"line {number} holds {code}, which nobody sees: write an escape")
     return text
 
 
 def is_invisible(character: str) -> bool:
     """Whether a reader does not see it, so that a file must write it as an escape."""
     return unicodedata.category(character) in _INVISIBLE and character != "\t"
-
-
-def _check_extent(tree: Any) -> None:
-    """Raises ``_Refused`` for what would take for ever to check."""
-    keys, level = 0, [tree]
-    for _ in range(DEPTH):
-        keys += sum(len(part) for part in level if isinstance(part, dict))
-        if keys > KEYS:
-            raise _Refused(f"a file of more than {KEYS:,} keys")
-        level = [
-            inner
-            for part in level
-            for inner in (part.values() if isinstance(part, dict) else part)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return
-    raise _Refused(f"tables nested deeper than {DEPTH} levels")
 
 
 def _placed(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -164,6 +165,10 @@ def is_damaged(error: BaseException) -> bool:
 def _sqlite_engine(url: URL | str, patience_s: float, *, synchronous: str = "FULL") -> Engine:
     engine = create_engine(url, connect_args={"timeout": patience_s}, pool_size=32)
 
+    @event.listens_for(engine, "do_connect")
+    def _make(*_: Any) -> None:
+        _keep_to_ourselves(make_url(url).database)
+
     @event.listens_for(engine, "connect")
     def _prepare(dbapi: Any, _record: Any) -> None:
         dbapi.isolation_level = None  # our BEGIN below, not the driver's
@@ -198,6 +203,16 @@ def _keep_notes(connection: Connection, where: str) -> None:
 
 
 _NOTES = "crossdock_temp_store"
+
+
+def _keep_to_ourselves(file: str | None) -> None:
+    """Make the file, when it is missing, so that only its owner can read it: it holds customers'
+    names. The journal beside it takes its mode from it. One that is there stays as ops have it.
+    """
+    if file and not file.startswith((":memory:", "file:")):
+        # A folder that is missing, or closed, is told when the database is opened.
+        with suppress(OSError):
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _postgres_engine(url: str, patience_s: float) -> Engine:

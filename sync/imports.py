@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -14,8 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
+from connectors.csvtext import BadFile, narrow
+from mappings.file_bounds import Refused, content_of
 from state import catalogue, fulfilment, grounds, history, stock
 from state.errors import Misplaced
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_ROWS = 200_000
+MAX_COLUMNS = 500
+"""Of one file, whose rows are held in memory together."""
 
 
 class ImportProblem(Exception):
@@ -42,19 +48,34 @@ class SkuRow:
 def rows_of(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """(line number, row) of a comma-separated file in UTF-8, with or without byte order mark."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content_of(path, MAX_BYTES).decode("utf-8-sig")
+        done: list[int] = []
+        reader = csv.DictReader(narrow(text, ",", done))
+        missing = [name for name in required if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ImportProblem(path, [f"line 1: the column {name} is missing" for name in missing])
+        return list(_rows(path, reader, done))
+    except (BadFile, Refused) as refused:
+        raise ImportProblem(path, [str(refused)]) from None
     except UnicodeDecodeError as error:
         raise ImportProblem(
             path, [f"byte {error.start} is not UTF-8: save the file as 'CSV UTF-8'"]
         ) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [name for name in required if name not in (reader.fieldnames or ())]
-    if missing:
-        raise ImportProblem(path, [f"line 1: the column {name} is missing" for name in missing])
-    return [
-        (reader.line_num, {name: (row.get(name) or "").strip() for name in reader.fieldnames or ()})
-        for row in reader
-    ]
+    except csv.Error as error:
+        raise ImportProblem(path, [f"it is not CSV: {error}"]) from None
+
+
+def _rows(
+    path: Path, reader: csv.DictReader[str], done: list[int]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    names = reader.fieldnames or ()
+    if len(names) > MAX_COLUMNS:
+        raise ImportProblem(path, [f"line 1 has more than {MAX_COLUMNS} columns"])
+    for number, row in enumerate(reader):
+        if number == MAX_ROWS:
+            raise ImportProblem(path, [f"it has more than {MAX_ROWS:,} rows: split it"])
+        done.append(number)
+        yield reader.line_num, {name: (row.get(name) or "").strip() for name in names}
 
 
 def location_of(conn: Connection, path: Path, code: str) -> Row[Any]:
@@ -65,6 +86,7 @@ def location_of(conn: Connection, path: Path, code: str) -> Row[Any]:
     return found
 
 
+_WEIGHT_DIGITS = 9
 _YES_OR_NO = {"": None, "yes": True, "no": False}
 
 
@@ -81,7 +103,7 @@ def read_skus(path: Path) -> list[SkuRow]:
             problems.append(f"line {line}: code is empty")
         elif row["code"] in found:
             problems.append(f"line {line}: code {row['code']} stands in the file twice")
-        if not weight.isdigit():
+        if not (weight.isascii() and weight.isdecimal() and len(weight) <= _WEIGHT_DIGITS):
             problems.append(f"line {line}: weight_g {weight!r} is not a whole number of grams")
         elif row.get("hazmat", "") not in _YES_OR_NO:
             problems.append(f"line {line}: hazmat {row['hazmat']!r} is neither yes nor no")
@@ -130,7 +152,8 @@ def quantity(text: str) -> Decimal:
         found = Decimal(text)
     except InvalidOperation:
         found = Decimal("NaN")
-    if not found.is_finite() or found < 0 or found != round(found, 6) or found >= MOST:
+    # Rounding a number of many digits fails, so how large it is comes first.
+    if not found.is_finite() or not 0 <= found < MOST or found != round(found, 6):
         raise ValueError(f"{text!r} is not a quantity")
     return found
 

@@ -22,7 +22,7 @@ def parsed(text: bytes, where: str) -> Catalog:
     """A catalog that has been written; ``where`` names it in errors."""
     try:
         catalog = msgspec.json.decode(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigProblem(f"{where} is no JSON: {text[:80]!r}") from None
     streams = catalog.get("streams") if isinstance(catalog, dict) else None
     if not isinstance(streams, list) or not all(_is_stream(one) for one in streams):
@@ -98,4 +98,17 @@ def _marked(entry: Catalog, wanted: TapStream, selected: bool, all_fields: bool)
 
 
 def _is_stream(entry: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("stream"), str)
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("stream"), str)
+        and isinstance(entry.get("metadata") or [], list)
+        and all(_is_row(row) for row in entry.get("metadata") or [])
+    )
+
+
+def _is_row(row: Any) -> bool:
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("breadcrumb") or [], list)
+        and isinstance(row.get("metadata") or {}, dict)
+    )

@@ -14,6 +14,7 @@ import msgspec
 from connectors.base import Cursor, Page, RawRecord
 from connectors.errors import ConfigProblem, Retryable
 from connectors.payload_paths import id_text, reader
+from connectors.replies import UNREADABLE
 from connectors.singer.settings import TapStream
 
 _PASSED_OVER = frozenset({"ACTIVATE_VERSION"})
@@ -82,7 +83,7 @@ class Collected:
         """Read one line. Raises ``ConfigProblem`` for what is no Singer message."""
         try:
             message = _decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             raise ConfigProblem(
                 f"the tap wrote a line that is no Singer message: {self._shown(line)}. "
                 "Its stdout must carry nothing else; is `command` a tap?"
@@ -91,7 +92,7 @@ class Collected:
             case "RECORD":
                 self._add(message)
             case "STATE":
-                self.state = bytes(message.value).decode()
+                self._remember(message)
             case "SCHEMA":
                 self._learn(message)
             case known if known in _PASSED_OVER:
@@ -119,6 +120,13 @@ class Collected:
         self.others.add(stream)
         return False
 
+    def _remember(self, message: _Message) -> None:
+        text = bytes(message.value)
+        try:
+            self.state = text.decode()
+        except UnicodeDecodeError:
+            raise Retryable(f"the tap wrote a STATE that is no text: {self._shown(text)}") from None
+
     def _learn(self, message: _Message) -> None:
         if self._mine(message.stream) and self._id is None and message.key_properties:
             keys = message.key_properties
@@ -132,7 +140,10 @@ class Collected:
                 f"stream {message.stream!r} names no key: say with `id` where a record's id stands"
             )
         text = bytes(message.record)
-        record = msgspec.json.decode(text or b"null")
+        try:
+            record = msgspec.json.decode(text or b"null")
+        except UNREADABLE:
+            record = None
         if not isinstance(record, dict):
             raise Retryable(f"the tap wrote a RECORD that is no object: {self._shown(text)}")
         key = id_text(self._id(record))

@@ -364,10 +364,10 @@ def _text_of(path: Path) -> bytes:
 
     Raises ``UsageProblem``.
     """
-    text = path.read_bytes()
     try:
+        text = source_warnings.bytes_of(path)
         document = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageProblem(f"{path} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise UsageProblem(f"{path} holds no JSON object.", "Take one record out of its list.")

@@ -48,7 +48,8 @@ def write(found: Reconciliation, folder: Path, now: datetime) -> dict[str, Any]:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise FinanceExtraMissing(f"Finance files need what is not here: {', '.join(missing)}.")
-    folder.mkdir(parents=True, exist_ok=True)
+    # Sums of money and order numbers: for the owner, and for the group where the umask allows it.
+    folder.mkdir(mode=0o770, parents=True, exist_ok=True)
     name = f"reconciliation_{found.first.isoformat()}_{found.last.isoformat()}"
     with _staging(folder, name) as staging:
         filled = _fill(found, staging, name, now)
@@ -135,6 +136,7 @@ def _as_text(row: Row) -> dict[str, Any]:
 
 def _sealed(path: Path) -> dict[str, Any]:
     """What the manifest says of a file, once its bytes are on the disk."""
+    path.chmod(path.stat().st_mode & 0o770)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
+from mappings import toml_text
 from mappings.definition import nearest
+from mappings.file_bounds import Refused
 from mappings.problems import DefinitionProblem
 from mappings.toml_lines import lines_of
 from sync.routing.rules import Objective, Quoting, Rate, Rule, Rules
@@ -51,14 +52,11 @@ def load(
     Raises ``RulesInvalid``.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        tree = tomllib.loads(text)
+        text, tree = toml_text.read(path)
     except OSError as error:
         raise RulesInvalid([_whole(path, f"cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError:
-        raise RulesInvalid([_whole(path, "is not UTF-8 text: save it as UTF-8")]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise RulesInvalid([_whole(path, f"is not valid TOML: {error}")]) from None
+    except Refused as refused:
+        raise RulesInvalid([_whole(path, str(refused))]) from None
     reading = _Reading(path, lines_of(text))
     rules = reading.rules(tree)
     if rules is not None:

@@ -162,8 +162,8 @@ def test_only_connections_and_locations_belong_into_their_folder(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"[jobs\n", "is not valid TOML"),
-        (b'[jobs]\nx = "\xff"\n', "is not UTF-8 text: save it as UTF-8"),
+        (b"[jobs\n", "not TOML"),
+        (b'[jobs]\nx = "\xff"\n', "not UTF-8 text: save it as UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes, told: str) -> None:

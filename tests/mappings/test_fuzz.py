@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mappings.fuzz import Tally, fuzz
+from proof.fuzz.mappings.run import Tally, fuzz
 
 _PAIRS = int(os.environ.get("CROSSDOCK_FUZZ_PAIRS", "100000"))
 _SEED = int(os.environ.get("CROSSDOCK_FUZZ_SEED", "1"))

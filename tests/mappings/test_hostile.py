@@ -13,7 +13,7 @@ import pytest
 
 from mappings import Definition, Definitions, DefinitionsInvalid, MappingError
 from mappings import canonical as c
-from mappings.document import DEPTH, DOTS, KEYS, SIZE
+from mappings.toml_text import DEFINITION, DEPTH, DOTS
 
 Define = Callable[[str], Definition]
 
@@ -45,9 +45,11 @@ def test_the_definition_all_others_here_are_made_of_is_sound(define: Define) -> 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        pytest.param(STOCK + "#" + "x" * SIZE, "a file of more than 250,000 bytes", id="huge"),
         pytest.param(
-            REQUEST + "".join(f"f{n}='x'\n" for n in range(KEYS)),
+            STOCK + "#" + "x" * DEFINITION.size, "a file of more than 250,000 bytes", id="huge"
+        ),
+        pytest.param(
+            REQUEST + "".join(f"f{n}='x'\n" for n in range(DEFINITION.keys)),
             "a file of more than 5,000 keys",
             id="fields",
         ),

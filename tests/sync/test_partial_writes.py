@@ -16,11 +16,11 @@ from sqlalchemy import func, select
 from connectors.base import Page, RawRecord
 from mappings import Definition, Definitions, DefinitionsInvalid, Mapped, MappingError
 from mappings import canonical as c
+from proof.fuzz.mappings.definitions import inbound_definition
+from proof.fuzz.mappings.payloads import random_payload, random_value
 from state import tables as t
 from state.store import Store
 from sync import intake, invariants
-from tests.mappings.fuzz_definitions import inbound_definition
-from tests.mappings.fuzz_payloads import random_payload, random_value
 from tests.sync.conftest import Bench, woo_order
 
 

@@ -135,7 +135,7 @@ def test_names_that_the_settings_lack_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"a = [", "is not valid TOML"), (b"\xff\xfe", "is not UTF-8 text"), (None, "cannot be read")],
+    [(b"a = [", "not TOML"), (b"\xff\xfe", "not UTF-8 text"), (None, "cannot be read")],
 )
 def test_a_file_that_cannot_be_read_says_why(
     tmp_path: Path, content: bytes | None, said: str

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from mappings.jmespath_runtime import SIGNATURES
-from tests.mappings.fuzz_payloads import KEYS
+from proof.fuzz.mappings.payloads import KEYS
 
 _NO_EXPRESSIONS = (
     *("", " ", "a[", "a.[", "a..b", "&a", "a b", "`", "'", "[?", "{", "a[::0]", "f(", "\x00"),
@@ -81,7 +81,7 @@ def _call(rng: Random, depth: int) -> str:
     return f"{name}({', '.join(arguments)})"
 
 
-def _projection(rng: Random, depth: int) -> str:
+def _projection(rng: Random, _depth: int) -> str:
     inner = rng.choice(("[*]", "[]", ".*", "[0]", "[-1]", "[::2]", "[1:]"))
     return f"{_key(rng)}{inner}{rng.choice(('', f'.{_key(rng)}'))}"
 

@@ -1,6 +1,6 @@
 """Random definitions on random payloads: nothing but a record, a refusal or a problem comes out.
 
-    python -m tests.mappings.fuzz --pairs 100000 --seed 1
+    python -m proof.fuzz.mappings.run --pairs 100000 --seed 1
 
 tells how many pairs came to what and ends with one line of JSON. A pair that crashes, hangs or is
 mapped in two ways is told with its seed, and the exit code is 1.
@@ -24,12 +24,12 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.clock import measured, peak_rss_mb
 from mappings import Definition, Definitions, DefinitionsInvalid, MappingError, storable
 from mappings.canonical import Record
 from mappings.limits import TooManySteps
-from tests.mappings.fuzz_definitions import random_definition
-from tests.mappings.fuzz_payloads import random_bytes, random_payload, random_record
+from proof.fuzz.clock import measured, peak_rss_mb
+from proof.fuzz.mappings.definitions import random_definition
+from proof.fuzz.mappings.payloads import random_bytes, random_payload, random_record
 
 PAYLOADS = 4
 """Payloads per definition. A refused definition counts as one pair."""

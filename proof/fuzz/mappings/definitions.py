@@ -13,8 +13,8 @@ from mappings import fieldtypes
 from mappings.canonical import Record
 from mappings.steps import signature
 from mappings.transforms import TRANSFORMS
-from tests.mappings.fuzz_expressions import random_expression
-from tests.mappings.fuzz_payloads import KEYS, RECORDS
+from proof.fuzz.mappings.expressions import random_expression
+from proof.fuzz.mappings.payloads import KEYS, RECORDS
 
 _NAMES = sorted(TRANSFORMS)
 _WRONG_NAMES = ("", "eval", "__class__", "text ", "mоney", "tеxt", "money\u200b", "TEXT", "exec")

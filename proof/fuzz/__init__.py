@@ -1,0 +1,1 @@
+"""Hostile input into the real parsers and commands: a result or a refusal, and nothing else."""

@@ -1,0 +1,1 @@
+"""Random mapping definitions on random payloads."""

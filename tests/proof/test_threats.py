@@ -1,0 +1,65 @@
+"""Each fast check of a threat holds, and notices the bug that was planted for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from proof.threats import goal, paths, requests, texts
+from proof.threats.check import Checked
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def assert_holds(checked: Checked, at_least: int) -> None:
+    assert list(checked.violations) == []
+    assert checked.tried >= at_least
+    assert checked.planted
+    assert None not in checked.planted.values(), checked.planted
+
+
+def test_threat_t10_no_address_leads_into_our_network() -> None:
+    assert_holds(requests.t10(), 200)
+
+
+def test_threat_t11_no_header_leaves_its_host() -> None:
+    assert_holds(requests.t11(), 30)
+
+
+def test_threat_t14_no_text_becomes_a_formula() -> None:
+    assert_holds(texts.t14(), 60 * 3)
+
+
+def test_threat_t15_no_query_is_made_of_text() -> None:
+    assert_holds(texts.t15(), 100)
+
+
+def test_threat_t17_no_name_leads_out_of_its_folder() -> None:
+    assert_holds(paths.t17(), 150)
+
+
+def test_threat_t18_no_bomb_is_read_to_its_end() -> None:
+    assert_holds(paths.t18(), 12)
+
+
+def test_threat_t21_no_credential_shows() -> None:
+    assert_holds(texts.t21(150), 150)
+
+
+def test_threat_t29_only_the_owner_reads_the_store() -> None:
+    assert_holds(paths.t29(), 1)
+
+
+def test_threat_t31_no_name_commands_the_terminal() -> None:
+    assert_holds(texts.t31(), 50)
+
+
+def test_every_threat_is_listed_once_with_tests_that_are_there() -> None:
+    listed = goal.listed()
+    assert [row["number"] for row in listed] == [f"T{number}" for number in range(1, 33)]
+    for row in listed:
+        assert row["figure"], row
+        for test in row["covered"]:
+            file, _, name = test.partition("::")
+            path = REPOSITORY / file
+            assert path.exists(), test
+            assert f"def {name}" in path.read_text(encoding="utf-8") if name else True, test
