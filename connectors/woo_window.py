@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from connectors.base import Cursor
+from connectors.errors import Retryable
 from connectors.paging import NumberedPages
 
 OVERLAP = timedelta(minutes=5)
 """Read again before the watermark: covers skewed clocks and changes that became visible late."""
+
+_ROUNDED = timedelta(seconds=2)
+"""The shop tells whole seconds, and its limits are exclusive."""
 
 LAG = timedelta(seconds=5)
 """The newest seconds are left out: their transactions may not be committed yet."""
@@ -42,6 +47,22 @@ class Window:
             "dates_are_gmt": "true",
         }
 
+    def require_all(self, changes: Iterable[str | None]) -> None:
+        """Raise ``Retryable`` unless all of these times of change lie in the window.
+
+        A reply to an older question (a cache in front of the shop sends one) may hold as many
+        records as the right one: believed, it would move the watermark past those it lacks.
+        """
+        for told in changes:
+            changed = _utc(told)
+            if changed is None:
+                continue
+            if not self.after - OVERLAP - _ROUNDED <= changed <= self.until + _ROUNDED:
+                raise Retryable(
+                    f"the shop listed an order of {changed.isoformat()}, which was not asked for: "
+                    "an older reply, perhaps of a cache; orders are read again later"
+                )
+
     def cursor(self, walk: NumberedPages) -> Cursor:
         if walk.done:
             return {"v": 1, "watermark": self.until.isoformat()}
@@ -52,6 +73,14 @@ class Window:
             "page": walk.page,
             "total": walk.total,
         }
+
+
+def _utc(told: str | None) -> datetime | None:
+    """A time as the shop tells it, in UTC without saying so; null: it cannot be read."""
+    try:
+        return datetime.fromisoformat(told).replace(tzinfo=UTC) if told else None
+    except ValueError:
+        return None
 
 
 def _site_text(moment: datetime) -> str:

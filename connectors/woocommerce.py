@@ -76,6 +76,7 @@ class _Order(_Named):
     """What the connector itself looks at in an order."""
 
     refunds: list[_Named] | None = None
+    date_modified_gmt: str | None = None
 
 
 _read_order = msgspec.json.Decoder(_Order).decode
@@ -163,6 +164,7 @@ class WooCommerce:
                 "/orders", "listOrders", walk.page, window.params(), list[msgspec.Raw]
             )
             orders, total = _orders(reply), _total(reply)
+            window.require_all(order.date_modified_gmt for order, _ in orders)
             if walk.take([str(order.id) for order, _ in orders], total):
                 records = [self._record(order, text) for order, text in orders]
                 yield Page(records, window.cursor(walk), total)

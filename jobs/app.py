@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing, nullcontext
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from sqlalchemy import Connection
 
+from connectors import clock as real_time
 from connectors.base import Connector, EstimatesRates
 from connectors.errors import ConfigProblem
 from connectors.http import Bounds, Door
@@ -54,6 +56,8 @@ class App:
     stop: threading.Event
     locks: ExitStack = field(default_factory=ExitStack)
     """What shows that this process lives."""
+    dice: random.Random = field(default_factory=random.Random)
+    """Jitter; a seeded one makes everything that runs here repeatable."""
 
     def __enter__(self) -> Self:
         return self
@@ -90,6 +94,7 @@ class App:
             owner=owner,
             lease_s=lease_s,
             stop=self.stop,
+            dice=self.dice,
         )
 
     def _sender(self, owner: str) -> Sender:
@@ -103,12 +108,16 @@ class App:
             call_within=real * Bounds().total_s,
         )
 
-    def engine(self, on_damage: Callable[[], None] = lambda: None) -> Engine:
-        """The daemon's engine, after it has ended the leases of daemons that died."""
+    def take_over(self) -> None:
+        """What a daemon begins with: its streams, and the leases of daemons that died."""
         set_up_streams(self)
         leases.end_dead(self.hub.store)
         with self.hub.store.write() as conn:
             streams.retry_parked_connections(conn, self.clock.now())
+
+    def engine(self, on_damage: Callable[[], None] = lambda: None) -> Engine:
+        """The daemon's engine, after it has taken over."""
+        self.take_over()
         jobs = self.settings.jobs
         return Engine(
             self.runner("run"),
@@ -225,17 +234,23 @@ def open_app(
     clock: Clock,
     stop: threading.Event | None = None,
     transport: httpx.BaseTransport | None = None,
+    dice: random.Random | None = None,
+    stopwatch: Callable[[], float] = real_time.stopwatch,
+    definitions: Definitions | None = None,
 ) -> App:
     """Build every connection.
 
     ``stop``: set when the process drains; the one the clock was made with. ``transport``
-    replaces the network in simulations.
+    replaces the network in simulations, ``dice`` the jitter, and ``stopwatch`` the seconds by
+    which calls are timed. ``definitions``: those of ``definitions_of``, where they
+    are loaded already.
     """
+    dice = dice or random.Random()  # noqa: S311  jitter
     settings = configuration.settings
-    definitions = definitions_of(configuration)
+    definitions = definitions or definitions_of(configuration)
     rules = rules_of(configuration)
-    doors = _doors(store, clock, transport, settings.network.private_hosts)
-    connectors = _connectors(configuration, definitions, doors)
+    door = _doors(store, clock, transport, settings.network.private_hosts, dice, stopwatch)
+    connectors = _connectors(configuration, definitions, door)
     with store.write() as conn:
         migrate.one_at_a_time(conn)
         ids = roster.register(conn, settings, connectors)
@@ -257,7 +272,7 @@ def open_app(
     )
     hub = Hub(store, clock, definitions, links, policy, rules, keeps)
     collector.settle()
-    return App(configuration, hub, clock, stop or threading.Event())
+    return App(configuration, hub, clock, stop or threading.Event(), dice)
 
 
 def set_up_streams(app: App) -> None:
@@ -283,10 +298,19 @@ def _doors(
     clock: Clock,
     transport: httpx.BaseTransport | None,
     private_hosts: Collection[str],
+    dice: random.Random,
+    stopwatch: Callable[[], float],
 ) -> Callable[[str], Door]:
     limiter = RateBuckets(store, clock)
     return lambda name: Door(
-        name, clock, limiter, transport, on_call=count_call, private_hosts=private_hosts
+        name,
+        clock,
+        limiter,
+        transport,
+        on_call=count_call,
+        private_hosts=private_hosts,
+        stopwatch=stopwatch,
+        dice=dice,
     )
 
 

@@ -33,20 +33,53 @@ class Rehearsal:
     origin: datetime
 
 
-def write(folder: Path, base_url: str, world: World, rehearsal: Rehearsal | None = None) -> None:
+@dataclass(frozen=True)
+class Pace:
+    """How often the hub looks, as its settings say it."""
+
+    hub: str = "5m"
+    orders: str = "15m"
+    listings: str = "1h"
+    shipments: str = "15m"
+    stock: str = "1h"
+    tracking: str = "3h"
+    push: str = "10m"
+    rest: str = ""
+    """Of whatever else there is; empty: as the settings' defaults are."""
+
+    def hub_jobs(self) -> str:
+        rest = "".join(f', {job} = "{self.rest}"' for job in ("holds", "prune") if self.rest)
+        return f'every = {{ allocate = "{self.hub}", promise = "{self.hub}"{rest} }}'
+
+    def of(self, *streams: str) -> str:
+        """The line of a connection with these streams."""
+        told = [f'{name} = "{getattr(self, name)}"' for name in (*streams, "push")]
+        if self.rest:
+            told += [f'{name} = "{self.rest}"' for name in ("read_back", "rates")]
+        return f"every = {{ {', '.join(told)} }}"
+
+
+def write(
+    folder: Path,
+    base_url: str,
+    world: World,
+    rehearsal: Rehearsal | None = None,
+    pace: Pace | None = None,
+) -> None:
     """Write settings, connections, secrets, SKUs and opening counts into ``folder``."""
+    pace = pace or Pace()
     (folder / "connections.d").mkdir(parents=True, exist_ok=True)
     (folder / "secrets").mkdir(exist_ok=True)
     for name, value in SECRETS.items():
         secret = folder / "secrets" / name
         secret.write_text(value + "\n", encoding="utf-8")
         secret.chmod(0o600)
-    (folder / "settings.toml").write_text(_settings(rehearsal), encoding="utf-8")
+    (folder / "settings.toml").write_text(_settings(rehearsal, pace), encoding="utf-8")
     (folder / "connections.d" / "channels.toml").write_text(
-        _channels(base_url, world.opened), encoding="utf-8"
+        _channels(base_url, world.opened, pace), encoding="utf-8"
     )
     (folder / "connections.d" / "fulfilment.toml").write_text(
-        _fulfilment(base_url), encoding="utf-8"
+        _fulfilment(base_url, pace), encoding="utf-8"
     )
     catalogue = world.catalogue()
     _csv(
@@ -68,7 +101,7 @@ def _csv(path: Path, header: tuple[str, ...], rows: list[list[str | int]]) -> No
         writer.writerows(rows)
 
 
-def _settings(rehearsal: Rehearsal | None) -> str:
+def _settings(rehearsal: Rehearsal | None, pace: Pace) -> str:
     clock = (
         f"""
 # Only for rehearsals: the hub lives through a day in less than a minute.
@@ -86,7 +119,7 @@ url = "sqlite:///crossdock.db"
 
 [jobs]
 tick_s = 0.1
-every = {{ allocate = "5m", promise = "5m" }}
+{pace.hub_jobs()}
 
 [orders]
 release_after = "10m"
@@ -111,7 +144,7 @@ country = "NL"
 """
 
 
-def _channels(base_url: str, since: datetime) -> str:
+def _channels(base_url: str, since: datetime, pace: Pace) -> str:
     marketplaces = ", ".join(f'"{market}"' for market in MARKETPLACES)
     return f"""[connections.shop-eu]
 connector = "woocommerce"
@@ -121,7 +154,7 @@ consumer_secret = "file:secrets/woo_secret"
 timezone = "Europe/Berlin"
 since = {since.isoformat()}
 locations = ["berlin", "bob"]
-every = {{ orders = "15m", listings = "1h", push = "10m" }}
+{pace.of("orders", "listings")}
 
 [connections.amazon-eu]
 connector = "amazon"
@@ -135,11 +168,11 @@ refresh_token = "file:secrets/amazon_refresh"
 timezone = "Europe/Berlin"
 since = {since.isoformat()}
 locations = ["berlin", "bob"]
-every = {{ orders = "15m", listings = "1h", push = "10m" }}
+{pace.of("orders", "listings")}
 """
 
 
-def _fulfilment(base_url: str) -> str:
+def _fulfilment(base_url: str, pace: Pace) -> str:
     carriers = ", ".join(f'"{carrier.carrier_id}"' for carrier in CARRIERS)
     return f"""[connections.bob]
 connector = "shipbob"
@@ -147,12 +180,12 @@ url = "{base_url}/shipbob"
 token = "file:secrets/shipbob_token"
 channel_id = {next(iter(CHANNELS))}
 location_id = {HOME_CENTER}
-every = {{ shipments = "15m", stock = "1h", push = "10m" }}
+{pace.of("shipments", "stock")}
 
 [connections.labels]
 connector = "shipengine"
 url = "{base_url}/shipengine"
 api_key = "file:secrets/shipengine_key"
 carrier_ids = [{carriers}]
-every = {{ tracking = "3h", push = "10m" }}
+{pace.of("tracking")}
 """

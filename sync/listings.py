@@ -31,7 +31,13 @@ def take(hub: Hub, run: Run, records: Sequence[RawRecord]) -> None:
     link = hub.link(run)
     definition = hub.definition(link, TOPIC)
     readings = [read(definition, raw.external_id, raw.text) for raw in records]
-    mapped: list[c.Listing] = [r.record for r in readings if r.record is not None]
+    # Once each: pages that repeat one another, or a cache's, name a listing again. The first is
+    # the one that was asked for.
+    named: dict[str, c.Listing] = {}
+    for reading in readings:
+        if reading.record is not None:
+            named.setdefault(reading.record.external_variant_id, reading.record)
+    mapped = list(named.values())
     now = hub.clock.now()
     with run.commit() as conn:
         skus = catalogue.resolve(conn, link.id, [m.external_sku for m in mapped])

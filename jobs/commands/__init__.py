@@ -30,6 +30,7 @@ COMMANDS = {
     "hooks": "jobs.commands.hooks",
     "backup": "jobs.commands.backup",
     "restore": "jobs.commands.backup",
+    "simulate": "proof.simulate",
 }
 """In the order of the help. A module is imported when its command is asked for: what one needs
 (pandas, say) must not slow down the start of another."""

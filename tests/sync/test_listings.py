@@ -34,6 +34,16 @@ def test_a_new_listing_is_matched_and_gets_its_promise(bench: Bench) -> None:
     assert (row.match_state, row.sku_id) == ("matched", bench.skus["A"])
 
 
+def test_fault_row_7_a_listing_that_a_page_names_twice_is_one_listing(bench: Bench) -> None:
+    """Found by ``crossdock simulate --seed 12 --days 0.6 --orders-per-day 30``."""
+    bench.put("A", "berlin", 5)
+    for _ in range(2):
+        pull(bench, product(11, "A", 0), product(11, "A", 0), product(12, "A", 0))
+    with bench.store.read() as conn:
+        known = conn.scalars(select(t.channel_listing.c.external_variant_id)).all()
+    assert sorted(known) == ["11", "12"]
+
+
 def test_a_listing_of_an_unknown_sku_is_counted_and_left_alone(bench: Bench) -> None:
     run = pull(bench, product(12, "WHAT-IS-THIS", 3))
     assert run.counts["unmatched"] == 1

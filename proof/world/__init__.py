@@ -1,0 +1,1 @@
+"""A simulated world: the real hub, pretend vendors, one seed that decides everything else."""

@@ -1,0 +1,66 @@
+"""Does everything hold? Cheap looks at every commit, the audit every hour, all of it at rest.
+
+Each check has the name of its invariant. The oracle is what the vendors know, wherever they do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+
+from proof.world.checks import agreement, books, rest
+from proof.world.checks.commits import Commits
+from proof.world.checks.violation import Violation
+from sandbox.app import Sandbox
+from state.store import Store
+
+__all__ = ["Checks", "Violation"]
+
+
+class _People(Protocol):
+    @property
+    def names(self) -> dict[str, str]: ...
+
+
+class Checks:
+    """``found``: what does not hold. ``made``: how often each kind of look was taken."""
+
+    def __init__(self, store: Store, sandbox: Sandbox, people: _People) -> None:
+        self.found: list[Violation] = []
+        self.made: Counter[str] = Counter()
+        self.deaf: frozenset[str] = frozenset()
+        """Invariants whose violations are not heard, to see who else notices."""
+        self._store, self._sandbox, self._people = store, sandbox, people
+        self._commits = Commits(sandbox)
+
+    def blame(self, invariant: str, subject: str, detail: str) -> None:
+        self._hear([Violation(invariant, subject, detail)])
+
+    def _hear(self, violations: Iterable[Violation]) -> None:
+        self.found += [one for one in violations if one.invariant not in self.deaf]
+
+    def at_commit(self) -> None:
+        self.made["commit"] += 1
+        with self._store.read() as conn:
+            self._hear(self._commits.look(conn))
+
+    def hourly(self) -> None:
+        self.made["audit"] += 1
+        with self._store.read() as conn:
+            self._hear(books.audit(conn))
+            self._hear(self._commits.versions(conn))
+
+    def is_quiet(self) -> bool:
+        with self._store.read() as conn:
+            return not rest.waiting(conn)
+
+    def at_rest(self) -> None:
+        """Everybody must agree."""
+        self.made["rest"] += 1
+        with self._store.read() as conn:
+            self._hear(books.audit(conn))
+            self._hear(books.decisions(conn))
+            self._hear(rest.stranded(conn))
+            self._hear(rest.bounded(conn, self._sandbox))
+            self._hear(agreement.differences(conn, self._sandbox.world, self._people.names))

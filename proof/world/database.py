@@ -1,0 +1,67 @@
+"""A store with every table and no row, for one simulation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import create_engine, make_url, text
+
+from jobs.problems import UsageProblem
+from state import migrate
+from state.store import Store
+
+SQLITE = "sqlite"
+
+
+@contextmanager
+def empty_store(database: str, folder: Path) -> Iterator[str]:
+    """The URL of a store with the tables of this version.
+
+    ``database``: ``sqlite`` makes a file in ``folder``; the URL of a PostgreSQL gets a schema of
+    its own, which is dropped afterwards. Nothing else there is touched.
+    """
+    if database == SQLITE:
+        path = folder / "crossdock.db"
+        shutil.copyfile(_template(), path)
+        yield f"sqlite:///{path}"
+        return
+    url = make_url(database)
+    if url.get_backend_name() != "postgresql":
+        raise UsageProblem(f"{database} is no database.", "Give sqlite, or postgresql://...")
+    name = f"crossdock_simulation_{os.getpid()}"
+    server = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with server.connect() as conn:
+        conn.execute(text(f'DROP SCHEMA IF EXISTS "{name}" CASCADE'))
+        conn.execute(text(f'CREATE SCHEMA "{name}"'))
+    own = server.url.update_query_dict({"options": f"-csearch_path={name}"})
+    shown = own.render_as_string(hide_password=False)
+    try:
+        _upgrade(shown)
+        yield shown
+    finally:
+        with server.connect() as conn:
+            conn.execute(text(f'DROP SCHEMA "{name}" CASCADE'))
+        server.dispose()
+
+
+@cache
+def _template() -> Path:
+    """A file that is copied for every simulation: cheaper than all the steps of a migration."""
+    folder = Path(tempfile.mkdtemp(prefix="crossdock-template-"))
+    path = folder / "empty.db"
+    _upgrade(f"sqlite:///{path}")
+    return path
+
+
+def _upgrade(url: str) -> None:
+    store = Store(url)
+    try:
+        migrate.upgrade(store)
+    finally:
+        store.close()

@@ -1,0 +1,45 @@
+"""Replies to an older question: they look right, and lack what is new."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+import respx
+
+from connectors.errors import Retryable
+from connectors.woocommerce import WooCommerce
+from sandbox.clock import ManualClock
+from tests.connectors.conftest import START
+
+
+def listed(*changes: str) -> httpx.Response:
+    rows: list[dict[str, Any]] = [
+        {"id": number, "date_modified_gmt": told} for number, told in enumerate(changes, 1)
+    ]
+    return httpx.Response(200, json=rows, headers={"X-WP-Total": str(len(rows))})
+
+
+def test_fault_row_13_a_stale_page_as_long_as_the_right_one_moves_no_watermark(
+    web_shop: tuple[WooCommerce, respx.MockRouter], clock: ManualClock
+) -> None:
+    """Found by ``crossdock simulate --seed 8 --days 1``: a new order was never read."""
+    shop, router = web_shop
+    router.get("/orders").mock(return_value=listed("2026-11-02T07:50:00"))
+    (first,) = shop.pull_orders(None, START - timedelta(hours=1))
+    clock.advance(3 * 3600)
+    with pytest.raises(Retryable, match="was not asked for"):
+        list(shop.pull_orders(first.cursor, START))
+
+
+@pytest.mark.parametrize("told", ["2026-11-02T07:50:00", "", "not a time", "2026-11-02T08:00:01"])
+def test_what_was_asked_for_is_taken_and_so_is_a_time_that_cannot_be_read(
+    web_shop: tuple[WooCommerce, respx.MockRouter], clock: ManualClock, told: str
+) -> None:
+    shop, router = web_shop
+    router.get("/orders").mock(return_value=listed(told))
+    clock.advance(6)
+    (page,) = shop.pull_orders(None, START - timedelta(hours=1))
+    assert len(page.records) == 1
