@@ -272,7 +272,7 @@ def open_app(
     )
     hub = Hub(store, clock, definitions, links, policy, rules, keeps)
     collector.settle()
-    return App(configuration, hub, clock, stop or threading.Event(), dice)
+    return App(configuration, hub, clock, stop or threading.Event(), dice=dice)
 
 
 def set_up_streams(app: App) -> None:

@@ -7,7 +7,28 @@ from importlib import import_module
 
 from proof.evidence import Evidence, Size
 
-GOALS: dict[str, str] = {}
+GOALS: dict[str, str] = {
+    "G1": "proof.days:prove",
+    "G2": "proof.interleaving:prove",
+    "G3": "proof.determinism:prove",
+    "G4": "proof.detection:prove",
+    "G5": "proof.crash.kills:prove",
+    "G6": "proof.crash.refusals:prove",
+    "G7": "proof.crash.outages:prove",
+    "G8": "proof.ambiguity.matrix:prove",
+    "G10": "proof.fuzz.goal:prove",
+    "G11": "proof.hooks.storm:prove",
+    "G12": "proof.outage:prove",
+    "G15": "proof.threats.goal:prove",
+    "G16": "proof.privacy:prove",
+    "G17": "proof.money:prove",
+    "G18": "proof.zones:prove",
+    "T1": "proof.hooks.forgery:prove",
+    "T2": "proof.hooks.replay:prove",
+    "T3": "proof.hooks.crossing:prove",
+    "T19": "proof.hooks.trickle:prove",
+    "41": "proof.hooks.kills:prove",
+}
 """Claim -> the function that proves it, as ``module:function``.
 
 Each takes a size and a seed. A module is imported when its claim is asked for: they need what only

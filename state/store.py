@@ -113,8 +113,8 @@ class Store:
         try:
             cursor = raw.cursor()
             # The new file is put together where such notes are kept: not in memory.
-            cursor.execute("PRAGMA temp_store = FILE")
-            raw.info[_NOTES] = "FILE"
+            cursor.execute(_ON_DISK)
+            raw.info[_NOTES] = _ON_DISK
             cursor.execute("VACUUM")
             busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return not busy
@@ -185,7 +185,7 @@ def _sqlite_engine(url: URL | str, patience_s: float, *, synchronous: str = "FUL
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get("crossdock_read")
-        _keep_notes(connection, "FILE" if read_only else "MEMORY")
+        _keep_notes(connection, _ON_DISK if read_only else _IN_MEMORY)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
@@ -198,11 +198,12 @@ def _keep_notes(connection: Connection, where: str) -> None:
     is as much to write as the rows. What a look at the store has to sort may be larger than memory.
     """
     if connection.info.get(_NOTES) != where:
-        connection.exec_driver_sql(f"PRAGMA temp_store = {where}")
+        connection.exec_driver_sql(where)
         connection.info[_NOTES] = where
 
 
 _NOTES = "crossdock_temp_store"
+_ON_DISK, _IN_MEMORY = "PRAGMA temp_store = FILE", "PRAGMA temp_store = MEMORY"
 
 
 def _keep_to_ourselves(file: str | None) -> None:

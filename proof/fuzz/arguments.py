@@ -21,12 +21,25 @@ from sandbox.world import World
 
 _WRITES = ("init", "export")
 """Commands that write to wherever they are told: they are told nothing but to show their help."""
-_ENDLESS = ("run",)
-"""Commands that go on until they are told to stop: they get an option that they do not have."""
+_ENDLESS = ("run", "simulate")
+"""Commands that go on for long: they get an option that they do not have."""
+
+_FILES = (
+    "skus.csv",
+    "counts.csv",
+    "settings.toml",
+    "nowhere.csv",
+    ".",
+    "no/such.csv",
+    "x\u202e",
+    "-",
+)
+"""What a file is named. A command may write where it is told, and whoever runs this must not lose
+a file: no word leads out of the folder that is made for it."""
 
 _WORDS = (
     # No system passes a NUL on to a program.
-    *(text for text in TEXTS if "\x00" not in text),
+    *(text for text in TEXTS if not {"\x00", "/"} & set(text) and ".." not in text),
     *(
         "shop-eu",
         "amazon-eu",
@@ -40,7 +53,7 @@ _WORDS = (
         "999999999999",
     ),
     *("9" * 30, "2026-11-01", "2026-02-30", "0001-01-01", "9999-12-31T23:59:59Z", "skus.csv"),
-    *("counts.csv", "settings.toml", "nowhere.csv", ".", "..", "/", "/dev/null", "orders", "stock"),
+    *(*_FILES, "orders", "stock"),
     *("--", "-", "--json", "--help", "-h", "--no-such-option", "--=", "-\u202e", "pull-orders"),
 )
 
@@ -69,7 +82,7 @@ class Arguments:
         for path, _ in self._commands:
             if path[0] not in _ENDLESS:
                 found.append((" ".join(path), self._case([*path, "--help"])))
-            words = ["\x1b[2J", "\udcff", "x" * 10_000, "../../etc/passwd", "' OR 1=1 --"]
+            words = ["\x1b[2J", "\udcff", "x" * 10_000, "' OR 1=1 --"]
             found.append((f"{' '.join(path)} nonsense", self._case([*path, *words, "--x"])))
         return found
 
@@ -80,9 +93,10 @@ class Arguments:
             if isinstance(parameter, click.Option) and rng.random() < 0.4:
                 given.append(rng.choice(parameter.opts))
                 if not parameter.is_flag:
-                    given.append(rng.choice(_WORDS))
+                    given.append(rng.choice(_words(parameter)))
             elif isinstance(parameter, click.Argument) and rng.random() < 0.9:
-                given += [rng.choice(_WORDS) for _ in range(rng.choice((1, 1, 1, 2)))]
+                words = _words(parameter)
+                given += [rng.choice(words) for _ in range(rng.choice((1, 1, 1, 2)))]
         # Asking vendors that do not answer takes as long as their time-outs.
         if path[0] in (*_ENDLESS, *_WRITES, "once", "check"):
             given.append("--no-such-option")
@@ -106,6 +120,10 @@ class Arguments:
     @staticmethod
     def _invoke(arguments: list[str]) -> Result:
         return CliRunner().invoke(cli, arguments, prog_name="crossdock")
+
+
+def _words(parameter: click.Parameter) -> Sequence[str]:
+    return _FILES if isinstance(parameter.type, click.Path) else _WORDS
 
 
 def _leaves(

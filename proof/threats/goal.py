@@ -1,18 +1,13 @@
-"""G15: the threats of what exists, each checked anew; the list of them all is ``threats.toml``."""
+"""G15: the threats of what exists, each checked anew; ``proof/rows/threats.toml`` has them all."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
 
 from proof.evidence import Evidence, Size
 from proof.fuzz.clock import measured
 from proof.threats import paths, requests, texts
 from proof.threats.check import Checked
-
-LIST = Path(__file__).parents[1] / "threats.toml"
 
 CHECKS: Mapping[str, Callable[[], Checked]] = {
     "T10": requests.t10,
@@ -26,12 +21,6 @@ CHECKS: Mapping[str, Callable[[], Checked]] = {
     "T31": texts.t31,
 }
 """What can be checked in seconds. The other threats name their tests in the list."""
-
-
-def listed() -> list[dict[str, Any]]:
-    """Every threat: ``number``, ``title``, ``control``, ``covered`` (tests), ``figure``."""
-    found: list[dict[str, Any]] = tomllib.loads(LIST.read_text(encoding="utf-8"))["threats"]
-    return found
 
 
 def prove(size: Size, seed: int = 1) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import stat
 import tempfile
 import zlib
@@ -26,7 +27,22 @@ from proof.threats.check import Checked, verdict
 from state import migrate, store
 from sync import imports
 
-_PARTS = ("..", ".", "", "/", "\\", "etc", "~", "%2e%2e", "..%2f", "....//", "CON", "NUL", "a:b")
+_PARTS = (
+    "..",
+    ".",
+    "etc",
+    "\\",
+    "../..",
+    "./..",
+    "x",
+    "~",
+    "%2e%2e",
+    "..%2f",
+    "....//",
+    "CON",
+    "NUL",
+    "a:b",
+)
 _ENDS = (
     "x.csv",
     "\x00.csv",
@@ -42,47 +58,63 @@ _ENDS = (
 _BOMB_S = 2.0
 
 
-def names() -> list[str]:
-    """Names and references that are meant to become a path."""
-    found = [f"{first}/{end}" for first in _PARTS for end in _ENDS]
+_DEEP = "1/2/3/4/5/6/7/8"
+"""How far below its own top a drop folder stands here: a name that leads out of it ends above it
+and not in the folders of whoever runs this, also when a planted bug takes it as it is."""
+
+
+def names(top: Path) -> list[str]:
+    """Names and references that are meant to become a path; none leads out of ``top``."""
+    found = [f"{first}/{end}" for first in (*_PARTS, str(top)) for end in _ENDS]
     found += [f"{first}\\{end}" for first in _PARTS[:7] for end in _ENDS[:7]]
-    found += ["/etc/passwd", "C:\\x", "\\\\host\\share", "file:///x", "../" * 40 + "x", "\ud800"]
+    found += [
+        f"{top}/etc/passwd",
+        "C:\\x",
+        "\\\\host\\share",
+        "file:///x",
+        "../" * 7 + "x",
+        "\ud800",
+    ]
     return [*found, "CON.csv", "aux", "x." * 150, "\uff0e\uff0e\uff0fx", "..\u2215x"]
 
 
 def t17() -> Checked:
     """References and names of files that partners choose."""
-    violations = _t17()
+    violations, tried = _t17()
     bug = Planted("names are taken as they are", [(dropfolder, "plain", lambda name: name)])
     with bug.in_place():
-        planted = {f"T17: {bug.name}": verdict(_t17(12))}
-    tried = len(names())
+        planted = {f"T17: {bug.name}": verdict(_t17(12)[0])}
     return Checked("T17", tried, f"{tried} names, 0 files outside", violations, planted)
 
 
-def _t17(most: int | None = None) -> list[str]:
+def _t17(most: int | None = None) -> tuple[list[str], int]:
     # What a power cut would leave is not what is looked at, and waiting for the disk is dear.
-    with Planted("", [(os, "fsync", lambda _: None)]).in_place():
-        return [problem for name in names()[:most] for problem in _placed(name)]
+    with (
+        tempfile.TemporaryDirectory() as top,
+        Planted("", [(os, "fsync", lambda _: None)]).in_place(),
+    ):
+        given = names(Path(top))[:most]
+        return [problem for name in given for problem in _placed(Path(top), name)], len(given)
 
 
-def _placed(name: str) -> list[str]:
+def _placed(top: Path, name: str) -> list[str]:
     violations = []
-    with tempfile.TemporaryDirectory() as top:
-        root = Path(top) / "a" / "drop"
-        for folder in ("out/work", "archive/work", "in", "rejected"):
-            (root / folder).mkdir(parents=True)
-        source = root / "in" / "source"
-        source.write_bytes(b"x")
-        _try(partial(_hand_over, root, name))
-        _try(partial(dropfolder.inside, root, name))
-        target = root / "rejected"
-        _try(partial(_moved, source, target, name))
-        outside = [path for path in Path(top).rglob("*") if not path.is_relative_to(root)]
-        if outside != [root.parent]:
-            violations.append(f"the folder: {name[:40]!r} wrote outside")
-        if not any(source.parent.iterdir()) and not any(target.iterdir()):
-            violations.append(f"the folder: {name[:40]!r} took a file away")
+    root = top / _DEEP / "drop"
+    for folder in ("out/work", "archive/work", "in", "rejected"):
+        (root / folder).mkdir(parents=True)
+    source = root / "in" / "source"
+    source.write_bytes(b"x")
+    _try(partial(_hand_over, root, name))
+    _try(partial(dropfolder.inside, root, name))
+    target = root / "rejected"
+    _try(partial(_moved, source, target, name))
+    outside = [path for path in top.rglob("*") if path.is_file() and root not in path.parents]
+    if outside:
+        violations.append(f"the folder: {name[:40]!r} wrote outside")
+    if not any(source.parent.iterdir()) and not any(target.iterdir()):
+        violations.append(f"the folder: {name[:40]!r} took a file away")
+    for entry in top.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     return violations
 
 

@@ -1,50 +1,60 @@
-"""The fault matrix names tests that there are, and says what is missing where there are none."""
+"""The rows of the fault matrix and the threats name what there is, and say what is missing."""
 
 from __future__ import annotations
 
 import ast
-import tomllib
-from typing import Any
+from functools import cache
+from pathlib import Path
 
+import pytest
+
+from proof import matrix
 from tests.conftest import REPOSITORY
 
 
-def rows() -> list[dict[str, Any]]:
-    with (REPOSITORY / "proof" / "matrix.toml").open("rb") as file:
-        found: list[dict[str, Any]] = tomllib.load(file)["row"]
-    return found
+@cache
+def functions(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-def functions(path: str) -> set[str]:
-    tree = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+def is_there(name: str) -> bool:
+    """A test (``file::function``), a file or folder of tests, or the module of a proof."""
+    path, _, function = name.partition("::")
+    if path.startswith("proof."):
+        path = f"{path.replace('.', '/')}.py"
+    place = REPOSITORY / path
+    return place.exists() and (not function or function.split("[")[0] in functions(place))
 
 
-def test_every_test_that_the_matrix_names_is_there() -> None:
-    named = {test for row in rows() for test in row["covered"]}
-    missing = {
-        test
-        for test in named
-        for path, _, name in (test.partition("::"),)
-        if name not in functions(path)
+def test_every_row_is_told_once_and_names_only_what_is_there() -> None:
+    rows = matrix.rows()
+    faults = [str(n) for n in range(1, 101)]
+    threats = [f"T{n}" for n in range(1, 33)]
+    assert [row.number for row in rows] == [*faults, *threats]
+    named = {name for row in rows for name in row.covered}
+    assert len(named) > 100
+    assert {name for name in named if not is_there(name)} == set()
+
+
+def test_what_covers_a_row_says_how() -> None:
+    assert [row.number for row in matrix.rows() if row.covered and not row.how] == []
+
+
+def test_every_test_named_after_a_row_stands_in_it() -> None:
+    listed = {
+        (row.number, name.partition("::")[2]) for row in matrix.rows() for name in row.covered
     }
-    assert len(named) > 60
-    assert missing == set()
-
-
-def test_every_row_is_there_once_and_says_how_or_what_is_missing() -> None:
-    numbers = [row["number"] for row in rows()]
-    assert numbers == sorted(set(numbers))
-    for row in rows():
-        assert set(row) <= {"number", "title", "covered", "how", "gap"}
-        assert 1 <= row["number"] <= 100
-        assert row.get("how") if row["covered"] else row.get("gap"), row["number"]
-
-
-def test_every_test_that_names_a_row_is_in_it() -> None:
-    listed = {(row["number"], test.partition("::")[2]) for row in rows() for test in row["covered"]}
-    folder = REPOSITORY / "tests" / "faults"
-    for path in folder.glob("test_*.py"):
-        for name in functions(f"tests/faults/{path.name}"):
+    for path in sorted((REPOSITORY / "tests" / "faults").glob("test_*.py")):
+        for name in functions(path):
             if name.startswith("test_fault_row_"):
-                assert (int(name.split("_")[3]), name) in listed, name
+                assert (str(int(name.split("_")[3])), name) in listed, name
+
+
+def test_a_row_that_tells_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.toml").write_text('[[row]]\nnumber = "1"\ntitle = "a fault"\n')
+    monkeypatch.setattr(matrix, "ROWS", tmp_path)
+    with pytest.raises(ValueError, match="without tests or why"):
+        matrix.rows()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proof.threats import goal, paths, requests, texts
+from proof.threats import paths, requests, texts
 from proof.threats.check import Checked
 
 REPOSITORY = Path(__file__).parents[2]
@@ -51,15 +51,3 @@ def test_threat_t29_only_the_owner_reads_the_store() -> None:
 
 def test_threat_t31_no_name_commands_the_terminal() -> None:
     assert_holds(texts.t31(), 50)
-
-
-def test_every_threat_is_listed_once_with_tests_that_are_there() -> None:
-    listed = goal.listed()
-    assert [row["number"] for row in listed] == [f"T{number}" for number in range(1, 33)]
-    for row in listed:
-        assert row["figure"], row
-        for test in row["covered"]:
-            file, _, name = test.partition("::")
-            path = REPOSITORY / file
-            assert path.exists(), test
-            assert f"def {name}" in path.read_text(encoding="utf-8") if name else True, test
