@@ -205,7 +205,10 @@ def _shipped_once(sandbox: Sandbox) -> Iterator[str]:
 
 
 def _should_ship(order: dict[str, Any]) -> bool:
-    return bool(order["to_ship"] and order["addressed"] and order["status"] != "CANCELLED")
+    """What a buyer asked to cancel may have left before, or not: on a slow machine it has not."""
+    if order.get("cancel_requested") or order["status"] == "CANCELLED":
+        return False
+    return bool(order["to_ship"] and order["addressed"])
 
 
 def _labels_doubled(sandbox: Sandbox) -> Iterator[str]:
