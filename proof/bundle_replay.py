@@ -36,7 +36,11 @@ from sync.context import Hub, Link
 from sync.support.problems import problems_of
 
 ROUNDS = 3
-"""Every job once in each: enough to be refused by one location and planned at another."""
+"""Every job once in each, after each report of the channel: enough to be refused by one location
+and planned at another."""
+
+_BETWEEN = timedelta(hours=4)
+"""So that in two rounds a look-up that is refused again and again is given up."""
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -99,20 +103,31 @@ def _played(document: Mapping[str, Any], store: Store, definitions: Definitions)
     runner = Runner(hub, _JOBS, clock, beat, "once/here/1/replay", _LEASE_S)
     channel = document["connection"]
     takers = [one["name"] for one in document["connections"] if one["takes"]]
-    turns = [("pull-orders", channel), ("allocate", None), *(("push", name) for name in takers)]
+    told = [("pull-orders", channel), ("allocate", None)]
+    given = [("push", name) for name in takers]
     with store.write() as conn:
-        for job, name in turns:
+        for job, name in (*told, *given):
             number = links[name].id if name else None
             streams.ensure(conn, streams.key_of(job, name), job, number, 60, clock.now())
-    for _ in range(ROUNDS):
-        for job, name in turns:
-            ended = runner.run_once(streams.key_of(job, name), Order("replay", name))
-            if ended is not None and ended.verdict is not None and ended.verdict.kind == "bug":
-                raise RuntimeError(f"{job}: {ended.verdict.message}")
-        clock.advance(timedelta(hours=1).total_seconds())
+    for had_left in _stages(document):
+        for _ in range(ROUNDS):
+            for job, name in (*told, *(given if had_left else ())):
+                ended = runner.run_once(streams.key_of(job, name), Order("replay", name))
+                if ended is not None and ended.verdict is not None and ended.verdict.kind == "bug":
+                    raise RuntimeError(f"{job}: {ended.verdict.message}")
+            clock.advance(_BETWEEN.total_seconds())
     with store.read() as conn:
         seen = problems_of(conn, links[channel].id, document["order"])
     return Replayed(document["problems"], seen)
+
+
+def _stages(document: Mapping[str, Any]) -> list[bool]:
+    """Per report of the channel: was anything handed over before the next one came?"""
+    moments = [datetime.fromisoformat(one["received_at"]) for one in document["payloads"]]
+    sent = [
+        datetime.fromisoformat(at) for one in document.get("intents", ()) if (at := one["sent_at"])
+    ]
+    return [any(at < following for at in sent) for following in moments[1:]] + [True]
 
 
 def _links(document: Mapping[str, Any], store: Store, clock: ManualClock) -> dict[str, Link]:
@@ -197,15 +212,17 @@ class Recorded:
 
 
 class Channel(Recorded):
-    """Tells of the order as it did, one report after another."""
+    """Tells of the order as it did: every few times it is asked, one report more."""
 
     def __init__(self, info: Info, payloads: Sequence[Mapping[str, Any]]) -> None:
         super().__init__(info)
         self._payloads = payloads
+        self._asked = 0
 
     def pull_orders(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
-        for number, one in enumerate(self._payloads, start=1):
-            yield Page([RawRecord.of(one["external_id"], one["body"])], {"n": number})
+        now = self._payloads[self._asked // ROUNDS]
+        self._asked += 1
+        yield Page([RawRecord.of(now["external_id"], now["body"])], {"n": self._asked})
 
 
 class Taker(Recorded):
