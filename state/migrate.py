@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -14,7 +15,6 @@ from state.store import Store, is_damaged
 from state.tables import metadata
 
 _STEPS = Path(__file__).parent / "migrations" / "versions"
-_HEADER_BYTES = 100
 _SETUP_LOCK = 0x63726F7373
 
 
@@ -95,20 +95,19 @@ def _require_whole(store: Store) -> None:
     is noticed when it is read.
     """
     path = Path(store.url.database or "")
-    if not store.is_sqlite or not path.is_file():
+    if not store.is_sqlite or not path.is_file() or not path.stat().st_size:
         return
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    size = path.stat().st_size
-    if size == 0:
-        return
-    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
-        raise damaged(store)
-    page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
     # What the log holds is not in the file yet, and may be what makes the header long enough.
     log = path.with_name(f"{path.name}-wal")
-    if size < pages * (page if page > 1 else 65536) and not (log.exists() and log.stat().st_size):
-        raise damaged(store)
+    if log.exists() and log.stat().st_size:
+        return
+    # By SQLite, which takes no lock for it and none away: closing the file would (state.store).
+    address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as look:
+            look.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise damaged(store) from error
 
 
 def _known_revision(conn: Connection) -> str | None:

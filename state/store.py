@@ -209,11 +209,14 @@ _ON_DISK, _IN_MEMORY = "PRAGMA temp_store = FILE", "PRAGMA temp_store = MEMORY"
 def _keep_to_ourselves(file: str | None) -> None:
     """Make the file, when it is missing, so that only its owner can read it: it holds customers'
     names. The journal beside it takes its mode from it. One that is there stays as ops have it.
+
+    It is not even opened: closing any descriptor of a file lets go of all locks that this process
+    has on it, SQLite's too, and another process may then throw the log away that we still write.
     """
     if file and not file.startswith((":memory:", "file:")):
         # A folder that is missing, or closed, is told when the database is opened.
         with suppress(OSError):
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _postgres_engine(url: str, patience_s: float) -> Engine:

@@ -72,7 +72,7 @@ def test_fault_row_86_a_corrupt_store_is_replaced_from_a_backup_and_kept(
     place.write_bytes(b"not a database" * 1000)
     for beside in ("-wal", "-shm"):
         place.with_name(place.name + beside).unlink(missing_ok=True)
-    assert "cannot be used" in crossdock.well("status", code=1)
+    assert "is damaged" in crossdock.well("status", code=1)
     assert "cannot be read" in crossdock.well("restore", str(file), code=1)
     kept = crossdock.json("restore", str(file), "--replace")["kept"]
     assert Path(kept).read_bytes().startswith(b"not a database")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import func, insert, select
 
+from state import migrate
 from state import tables as t
+from state.errors import StoreProblem
 from state.store import LOG_KEPT_BYTES, Store
 
 
@@ -87,3 +91,24 @@ def test_fault_row_85_the_log_that_a_long_reader_let_grow_is_given_back(
         fill(store, f"after {number}")
     assert log.stat().st_size <= LOG_KEPT_BYTES
     store.close()
+
+
+def test_a_second_store_of_a_process_takes_no_lock_away_from_the_first(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    """POSIX: to close a file is to let go of all locks on it. Whoever came after that from another
+    process took itself for the last one, and threw the log away under us."""
+    first = opened(sqlite_template, tmp_path)
+    fill(first, "first")
+    path = tmp_path / "crossdock.db"
+    second = Store(f"sqlite:///{path}")
+    with suppress(StoreProblem):  # the template was made without steps
+        migrate.is_current(second)
+    look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM rate_bucket')"
+    subprocess.run([sys.executable, "-c", look, str(path)], check=True)
+    assert path.with_name("crossdock.db-wal").exists()
+    fill(first, "second")
+    with second.read() as conn:
+        assert conn.scalar(select(func.count()).select_from(t.rate_bucket)) == 2
+    first.close()
+    second.close()
