@@ -121,19 +121,22 @@ class RefreshedToken(httpx.Auth):
         """A new access token for the form, and all that came with it."""
         asked = self._clock.now()
         try:
-            body = self._client.post(
+            reply = self._client.post(
                 f"/{self._path}",
                 op=TOKEN_OP,
                 content=form,
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
                 idempotent=True,
-            ).object("access_token", "expires_in")
+            )
+            body = reply.object("access_token")
+            with reply.reading():
+                lifetime = _lifetime(body)
         except Rejected as refusal:
             raise ConfigProblem(
                 f"{refusal} The refresh token is no longer accepted: authorise {self._connection} "
                 "at the vendor again and put the new refresh token into its secret."
             ) from None
-        return Token(str(body["access_token"]), asked, _lifetime(body)), body
+        return Token(str(body["access_token"]), asked, lifetime), body
 
 
 def _lifetime(body: Mapping[str, Any]) -> timedelta:

@@ -115,8 +115,10 @@ class Reply:
         return self.value
 
     def object(self, *required: str) -> dict[str, Any]:
-        """The body as a JSON object that has the ``required`` keys."""
-        missing = ", ".join(set(required).difference(self.value if self._is_object() else ()))
+        """The body as a JSON object that has the ``required`` keys, and says something of each."""
+        said = self.value if self._is_object() else {}
+        # Null is no id: turned into text it would be one, and everybody's.
+        missing = ", ".join(name for name in required if said.get(name) is None)
         if missing or not self._is_object():
             raise self.unclear(f"answered JSON without {missing or 'the object expected here'}")
         return dict(self.value)
@@ -130,11 +132,11 @@ class Reply:
     def rows(self, key: str = "", *, having: str = "") -> list[dict[str, Any]]:
         """A JSON array of objects: the body, or what it holds under ``key``.
 
-        ``having``: a field that every one of them must have.
+        ``having``: a field that every one of them must have, and say something of.
         """
         found = self.object(key)[key] if key else self.value
         if not isinstance(found, list) or not all(
-            isinstance(row, dict) and (not having or having in row) for row in found
+            isinstance(row, dict) and (not having or row.get(having) is not None) for row in found
         ):
             where = f" in {key}" if key else ""
             what = f"objects with {having}" if having else "objects"

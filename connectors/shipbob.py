@@ -131,7 +131,7 @@ class ShipBob:
     def subscriptions(self, url: str) -> Sequence[Finding]:
         params = {"RecordsPerPage": _SUBSCRIPTIONS_MAX}
         reply = self._api.get("/webhook", op="listWebhooks", params=params)
-        return shipbob_hooks.findings(reply.object("items")["items"] or (), url)
+        return shipbob_hooks.findings(reply.object().get("items") or (), url)
 
     def push_fulfilment_orders(
         self, requests: Mapping[str, c.FulfilmentRequest]

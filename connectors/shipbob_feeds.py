@@ -93,7 +93,7 @@ def stock_levels(api: ApiClient, center: int | None, location_code: str) -> Iter
     while following is not None:
         reply = api.get(path, op="listInventoryLevels", params=params)
         with reply.reading():
-            body = reply.object("items")
+            body = reply.object()
             levels = body["items"] or []
             rows += len(levels)
             # The address may name any host; only its query is of use.

@@ -34,7 +34,7 @@ from connectors.base import (
     Rate,
     Status,
 )
-from connectors.errors import Ambiguous, Rejected
+from connectors.errors import Ambiguous, Rejected, Unreachable
 from connectors.hooks import HookConfig, hook, require_proof, subject_of
 from connectors.http import Door, Reply, segment
 from connectors.outcomes import in_chunks, settle
@@ -196,7 +196,8 @@ class ShipEngine:
         }
         if len(live) > 1:
             raise Ambiguous(f"Labels {', '.join(live)} are all for {reference}: void all but one.")
-        return next((self._label.apply(label).record for label in live.values()), None)
+        found: list[c.Label] = [_read(self._label, label) for label in live.values()]
+        return next(iter(found), None)
 
     def list_effects(self, since: datetime, until: datetime) -> Iterator[Sequence[Effect]]:
         """Every label bought in the time, with its price."""
@@ -208,13 +209,17 @@ class ShipEngine:
             yield [self._effect(label) for label in labels if label.get("status") != "error"]
 
     def _effect(self, body: Mapping[str, Any]) -> Effect:
-        label: c.Label = self._label.apply(body).record
+        label: c.Label = _read(self._label, body)
+        try:
+            placed_at = datetime.fromisoformat(body["created_at"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise Unreachable(f"Label {label.external_id} has no time: {error}") from error
         return Effect(
             kind="label",
             reference=str(body.get("external_shipment_id") or ""),
             external_id=label.external_id,
             live=_is_live(body),
-            placed_at=datetime.fromisoformat(body["created_at"]),
+            placed_at=placed_at,
             cost=label.cost,
             currency=label.currency,
             remedy=f"void label {label.external_id}, which gives the money back",
@@ -235,7 +240,7 @@ class ShipEngine:
         path = f"/labels/{segment(external_id)}/track"
         reply = self._api.get(path, op="trackLabel")
         found = reply.rows("events") if reply.object().get("events") else []
-        events = [self._event.apply(event).record for event in found]
+        events: list[c.TrackingEvent] = [_read(self._event, event) for event in found]
         return sorted(events, key=lambda event: event.occurred_at)
 
     def _listed(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
@@ -301,3 +306,12 @@ class ShipEngine:
 
 def _is_live(label: Mapping[str, Any]) -> bool:
     return not label.get("voided") and label.get("status") not in ("voided", "error")
+
+
+def _read(definition: Definition, body: Mapping[str, Any]) -> Any:
+    """What a question was answered with. Where it cannot be read nothing is known: it is asked
+    again, and never taken for a refusal."""
+    try:
+        return definition.apply(body).record
+    except MappingError as error:
+        raise Unreachable(f"ShipEngine answered with data that cannot be read: {error}") from error

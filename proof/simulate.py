@@ -61,6 +61,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     help="Write every event into this file.",
 )
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Play this support bundle again, instead of a seed: no other option counts.",
+)
 @as_json
 def simulate(
     days: float,
@@ -72,20 +77,26 @@ def simulate(
     without: tuple[str, ...],
     shrink: bool,
     trace: Path | None,
+    bundle: Path | None,
     as_json: bool,
 ) -> None:
     """Trade for DAYS with pretend vendors on a simulated clock, and check every invariant.
 
     The hub is the real one; network, clock, buyers, operators and everything that goes wrong are
     drawn from the seed. The same seed gives the same history, on either database. Touches no
-    installation. Ends with 1 when an invariant does not hold.
+    installation. Ends with 1 when an invariant does not hold, or when a bundle does not show the
+    problem that it was written for.
 
     \b
     Examples:
       crossdock simulate --days 30 --seed 7 --faults storm
       crossdock simulate --days 2 --workers 3 --trace events.log
       crossdock simulate --database postgresql://localhost/scratch --json
+      crossdock simulate --bundle 1001.bundle.json.zst
     """
+    if bundle is not None:
+        _play_again(bundle, as_json)
+        return
     _require_sandbox()
     course = Course(seed, days, faults, orders_per_day, workers, _kinds(without))
     result = _simulated(course, database, trace, quiet=as_json)
@@ -98,6 +109,25 @@ def simulate(
         _show(result, smallest)
     if result.violations:
         raise OperatorError(f"{result.violations[0]}", f"Replay it: {smallest.course.command()}")
+
+
+def _play_again(bundle: Path, as_json: bool) -> None:
+    from proof import bundle_replay
+
+    try:
+        found = bundle_replay.replay(bundle)
+    except (ValueError, OSError) as problem:
+        raise UsageProblem(f"{problem}.", "Write one with: crossdock bundle ORDER") from None
+    if as_json:
+        show_json({"told": list(found.told), "seen": list(found.seen), "same": found.same})
+    else:
+        click.echo(f"told: {', '.join(found.told) or 'no problem'}")
+        click.echo(f"seen: {', '.join(found.seen) or 'no problem'}")
+    if not found.same:
+        raise OperatorError(
+            "The bundle does not show the problem that it was written for.",
+            "Have it written again by this version: crossdock bundle ORDER",
+        )
 
 
 def _require_sandbox() -> None:

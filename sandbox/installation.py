@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,15 +49,19 @@ class Pace:
     """Of whatever else there is; empty: as the settings' defaults are."""
 
     def hub_jobs(self) -> str:
-        rest = "".join(f', {job} = "{self.rest}"' for job in ("holds", "prune") if self.rest)
+        rest = "".join(f', {job} = "{self.rest}"' for job in _HUB_JOBS if self.rest)
         return f'every = {{ allocate = "{self.hub}", promise = "{self.hub}"{rest} }}'
 
     def of(self, *streams: str) -> str:
         """The line of a connection with these streams."""
         told = [f'{name} = "{getattr(self, name)}"' for name in (*streams, "push")]
         if self.rest:
-            told += [f'{name} = "{self.rest}"' for name in ("read_back", "rates")]
+            told += [f'{name} = "{self.rest}"' for name in _JOBS]
         return f"every = {{ {', '.join(told)} }}"
+
+
+_HUB_JOBS = ("holds", "prune", "personal")
+_JOBS = ("read_back", "rates", "recheck", "sweep")
 
 
 def write(
@@ -65,12 +70,17 @@ def write(
     world: World,
     rehearsal: Rehearsal | None = None,
     pace: Pace | None = None,
+    hook_secrets: Mapping[str, str] | None = None,
 ) -> None:
-    """Write settings, connections, secrets, SKUs and opening counts into ``folder``."""
+    """Write settings, connections, secrets, SKUs and opening counts into ``folder``.
+
+    ``hook_secrets``: by connection, what its vendor signs webhooks with; others take none.
+    """
     pace = pace or Pace()
     (folder / "connections.d").mkdir(parents=True, exist_ok=True)
     (folder / "secrets").mkdir(exist_ok=True)
-    for name, value in SECRETS.items():
+    hooks = {f"hook_{name}": value for name, value in (hook_secrets or {}).items()}
+    for name, value in {**SECRETS, **hooks}.items():
         secret = folder / "secrets" / name
         secret.write_text(value + "\n", encoding="utf-8")
         secret.chmod(0o600)
@@ -81,6 +91,8 @@ def write(
     (folder / "connections.d" / "fulfilment.toml").write_text(
         _fulfilment(base_url, pace), encoding="utf-8"
     )
+    for name in hook_secrets or ():
+        _add_secret(folder / "connections.d", name)
     catalogue = world.catalogue()
     _csv(
         folder / "skus.csv",
@@ -92,6 +104,13 @@ def write(
         ("sku", "on_hand"),
         [[row["code"], row["own_stock"]] for row in catalogue],
     )
+
+
+def _add_secret(folder: Path, name: str) -> None:
+    for file in folder.glob("*.toml"):
+        text, head = file.read_text(encoding="utf-8"), f"[connections.{name}]\n"
+        line = f'webhook_secret = "file:secrets/hook_{name}"\n'
+        file.write_text(text.replace(head, head + line), encoding="utf-8")
 
 
 def _csv(path: Path, header: tuple[str, ...], rows: list[list[str | int]]) -> None:

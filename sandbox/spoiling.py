@@ -111,7 +111,7 @@ def _repeat_cursor(response: Response, request: Request) -> Response | None:
     if "Link" in response.headers:
         response.headers["Link"] = f'<{request.url}>; rel="next"'
         met = True
-    body = response.get_json(silent=True)
+    body = _document(response)
     if isinstance(body, dict):
         token = request.args.get("paginationToken") or request.args.get("pageToken")
         if token and isinstance(body.get("pagination"), dict):
@@ -122,6 +122,14 @@ def _repeat_cursor(response: Response, request: Request) -> Response | None:
             met = True
         response.set_data(json.dumps(body, ensure_ascii=False))
     return response if met else None
+
+
+def _document(response: Response) -> Any:
+    """The body as JSON; null where another fault has made it something else."""
+    try:
+        return response.get_json(silent=True)
+    except RecursionError:
+        return None
 
 
 def _with_body(change: Callable[[bytes], bytes]) -> Callable[[Response], Response]:
@@ -217,7 +225,7 @@ _SPOILERS: dict[str, Callable[[Response], Response]] = {
 
 def _drifted(rule: Rule, response: Response) -> Response | None:
     """One object that has the field, drawn from all of them, has another one now."""
-    body = response.get_json(silent=True)
+    body = _document(response)
     name = rule.params["field"]
     found = [part for part in _objects(body) if name in part]
     if not found:

@@ -10,7 +10,8 @@ Faults = Literal["none", "calm", "lossy", "storm"]
 """How much of it: ``lossy`` is nothing but replies that are lost after the vendor did its work."""
 
 CRASH, STALL, SKEW, OUTAGE = "crash", "stall", "skew", "outage"
-TROUBLES = (CRASH, STALL, SKEW, OUTAGE)
+QUIRKS, WEBHOOKS = "quirks", "webhooks"
+TROUBLES = (CRASH, STALL, SKEW, OUTAGE, QUIRKS, WEBHOOKS)
 """What can go wrong beside the faults of single calls; can be switched off like those."""
 
 
@@ -42,5 +43,15 @@ class Course:
         return random.Random(f"{self.seed}:{concern}")
 
     @property
+    def whole_days(self) -> int:
+        return max(1, round(self.days))
+
+    @property
+    def hours(self) -> float:
+        """Of each day in which buyers buy."""
+        return 24 * self.days / self.whole_days
+
+    @property
     def orders_per_channel(self) -> int:
-        return max(1, round(self.orders_per_day * self.days / 2))
+        """On an average day."""
+        return max(1, round(self.orders_per_day * self.hours / 48))

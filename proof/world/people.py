@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy import bindparam, select
 
 from jobs.app import App
-from sandbox.catalogue import SKUS, UNMAPPED_AMAZON, UNMAPPED_WOO
-from state import catalogue, holds, orders, streams
-from sync import parked, quoting
+from sandbox.catalogue import SCARCE, SKUS, UNMAPPED_AMAZON, UNMAPPED_WOO
+from state import catalogue, fulfilment, holds, orders, stock, streams
+from state import tables as t
+from sync import goods_files, imports, parked, quoting
+from sync.goods_files import Goods
 from sync.guard import watch
+from sync.imports import CountRow, ImportProblem
 
 ACTOR = "ops"
+WAREHOUSE = "berlin"
+_FILE = Path("typed.csv")
+_ON_HAND = (
+    select(t.inventory_level.c.on_hand)
+    .join(t.sku, t.sku.c.id == t.inventory_level.c.sku_id)
+    .join(t.location, t.location.c.id == t.inventory_level.c.location_id)
+    .where(t.sku.c.code == bindparam("code"), t.location.c.code == bindparam("place"))
+)
 _STRANGE = {"shop-eu": UNMAPPED_WOO, "amazon-eu": UNMAPPED_AMAZON}
 
 
 class People:
-    """Somebody looks in every few hours. ``names``: what a channel's SKU was said to mean."""
+    """Somebody looks in every few hours.
+
+    ``names``: what a channel's SKU was said to mean. ``shelf``: units that came to the own
+    warehouse since the beginning, or were found or lost there, by SKU.
+    """
 
     def __init__(self, app: App, dice: random.Random) -> None:
         self.names: dict[str, str] = {}
+        self.shelf: Counter[str] = Counter()
         self._app = app
         self._dice = dice
         self._acts: tuple[Callable[[], str], ...] = (
@@ -28,6 +49,8 @@ class People:
             self._approve,
             self._release,
             self._link,
+            self._receive,
+            self._count,
         )
         self.comes_at = app.clock.now() + self._hours(1, 4)
 
@@ -96,6 +119,36 @@ class People:
             streams.request_all(conn, "pull-listings", now)
         self.names[name] = code
         return f"link {name} = {code}: {freed}"
+
+    def _receive(self) -> str:
+        """``crossdock stock receive berlin FILE``: a supplier's delivery."""
+        dice, now = self._dice, self._now()
+        code, units = dice.choice(SKUS).code, dice.choice((1, 12, 60))
+        reference = f"DN-{now:%m%d%H%M%S}"
+        with self._app.hub.store.write() as conn:
+            place = fulfilment.location_by_code(conn, WAREHOUSE)
+            assert place is not None
+            (line,) = goods_files.resolve(conn, _FILE, [Goods(1, code, Decimal(units))])
+            key = goods_files.key_of("receipt", place.id, reference, line)
+            cause = stock.Cause("receipt", ("", None), key, now, actor=ACTOR)
+            came = goods_files.receive(conn, line, place.id, None, cause)
+        self.shelf[code] += units * came
+        return f"receive {code}: {units * came}"
+
+    def _count(self) -> str:
+        """``crossdock stock count berlin FILE``: they stand before the shelf, and some of it is
+        broken, or more than was thought. What has left was packed by what the hub printed."""
+        code = self._dice.choice([sku.code for sku in SKUS if sku.code not in SCARCE])
+        more = self._dice.choice((-2, -1, 0, 1, 3))
+        with self._app.hub.store.write() as conn:
+            thought = conn.scalar(_ON_HAND, {"code": code, "place": WAREHOUSE}) or Decimal(0)
+            row = CountRow(1, code, "", max(Decimal(0), thought + more))
+            try:
+                changed = imports.import_counts(conn, _FILE, WAREHOUSE, [row], ACTOR, self._now())
+            except ImportProblem:
+                return f"count {code}: refused"
+        self.shelf[code] += int(row.on_hand - thought) * changed
+        return f"count {code}: {int(row.on_hand - thought) * changed:+d}"
 
     def _now(self) -> datetime:
         return self._app.clock.now()

@@ -40,6 +40,9 @@ class Result:
         for kind in ("crash", "stall", "clock", "weather", "people"):
             if tally[kind]:
                 struck[kind] = tally[kind]
+        hooks, habits = world.world.hooks.met, world.world.quirks.struck
+        for what, met in (("webhook", hooks), ("quirk", habits)):
+            struck |= {f"{what} {kind}": n for kind, n in met.items() if n}
         orders = [*truth.woo_orders(world.world), *truth.amazon_orders(world.world)]
         return cls(
             course=world.course,

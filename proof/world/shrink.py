@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from proof.world.course import TROUBLES, Course
 from proof.world.result import Result
+from sandbox.faults import KINDS
 
 Simulate = Callable[[Course], Result]
 
@@ -39,7 +40,7 @@ def shrink(
 
 
 def _ways(broken: Result) -> Iterator[Callable[[Course], Course]]:
-    kinds = sorted(kind for kind in broken.struck if kind not in _OUR_OWN)
+    kinds = sorted(KINDS & broken.struck.keys())
     yield lambda course: replace(course, faults="none")
     for kind in (*kinds, *TROUBLES):
         yield _without(kind)
@@ -51,9 +52,6 @@ def _ways(broken: Result) -> Iterator[Callable[[Course], Course]]:
         yield _fewer_days(share)
     for share in (0.5, 0.5):
         yield _fewer_orders(share)
-
-
-_OUR_OWN = frozenset({*TROUBLES, "clock", "weather", "people"})
 
 
 def _without(kind: str) -> Callable[[Course], Course]:

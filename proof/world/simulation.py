@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import select
 
 from jobs import app
+from proof.world import habits, post
 from proof.world.checks import Checks, Violation
 from proof.world.clock import HubClock, WorldClock
 from proof.world.course import Course
@@ -22,6 +23,7 @@ from proof.world.database import SQLITE, empty_store
 from proof.world.gates import CHANGED, Point
 from proof.world.history import History
 from proof.world.people import People
+from proof.world.post import Post
 from proof.world.result import Result
 from proof.world.stage import Crashed, Stage
 from proof.world.weather import Lots, Weather
@@ -87,19 +89,29 @@ class Simulation:
             course.seed,
             WorldClock(self.stage),
             orders_per_channel=course.orders_per_channel,
-            day_hours=24 * course.days,
+            day_hours=course.hours,
+            days=course.whole_days,
+            quirks=habits.draw(course),
         )
         self.sandbox = Sandbox(self.world)
         self.lots = Lots.draw(course)
         self.weather = Weather(course, self.sandbox)
-        installation.write(folder, BASE_URL, self.world, pace=pace or self.lots.pace)
+        way = post.draw(course)
+        installation.write(
+            folder,
+            BASE_URL,
+            self.world,
+            pace=pace or self.lots.pace,
+            hook_secrets=post.SECRETS if way else None,
+        )
         configuration = app.load(folder / "settings.toml")
         self.store = Store(url)
         network = self.sandbox.transport()
         self._office = app.open_app(configuration, self.store, clock=self.clock, transport=network)
         self._stock_up(folder)
         self.people = People(self._office, course.dice("load"))
-        self.checks = Checks(self.store, self.sandbox, self.people)
+        self.post = Post(self._office, self.world, way, course.dice("post"), self._is_open)
+        self.checks = Checks(self.store, self.sandbox, self.people, self.post)
         self.daemons = [
             Daemon(
                 f"hub-{number}",
@@ -141,8 +153,13 @@ class Simulation:
             if daemon.actor is not None:
                 self.stage.doom(daemon.actor)
             daemon.end()
+        self.post.close()
         self._office.close()
         self.store.close()
+
+    def _is_open(self) -> bool:
+        """Whether any process lives that takes webhooks."""
+        return any(daemon.back_at is None for daemon in self.daemons)
 
     def _stock_up(self, folder: Path) -> None:
         app.set_up_streams(self._office)
@@ -268,6 +285,7 @@ class Simulation:
             self.history.note(now, "weather", self.weather.change())
         if not self._calm and self.people.comes_at <= self.clock.now():
             self.history.note(now, "people", self.people.look_in())
+            self.post.switch_on()
         if now >= self._next_step:
             self._step_the_clock()
         if now >= self._next_check:
@@ -311,6 +329,8 @@ class Simulation:
         for call in entries[self._calls_seen :]:
             self.history.note(call.at, "call", f"{call.vendor}:{call.operation} {call.status}")
         self._calls_seen = len(entries)
+        for at, answer in self.post.news():
+            self.history.note(at, "webhook", answer)
 
     def _stop_if_broken(self) -> None:
         if self.checks.found:
@@ -322,6 +342,7 @@ class Simulation:
         """No more trouble; time passes until nothing is due, and then everybody must agree."""
         self._calm = True
         self.weather.clear()
+        self.post.clear()
         self.clock.skew = timedelta(0)
         for _ in range(MOST_DAYS_OF_REST):
             while (event := self.world.next_event()) is not None:

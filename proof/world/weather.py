@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,14 +26,29 @@ HOT = (
 )
 """Calls that cost money or goods, or that buyers hear of: they are struck more often."""
 
+_ONLY = {"410": "*:list*"}
+"""Where a kind is nobody's honest answer to anything else: only a page can have expired. A write
+refused for good is for a person, and a question so refused is another kind."""
+
 _FORCE = {"none": 0.0, "calm": 0.15, "lossy": 0.0, "storm": 1.0}
 _LOST = ("timeout-after", "500-after")
 _LOST_RATE = 0.3
 
+_WAITS: Sequence[int | str] = (1, 7, 60, "date", "negative", "nonsense", "absent", "past-date")
+"""Spellings of ``Retry-After``. Not ``huge``: whoever obeys it never comes to rest, rightly."""
+
+_DRIFTING = ("status", "id", "total", "date_modified_gmt", "currency", "line_items", "quantity")
+
 _PARAMS: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
     "latency": lambda draw: {"seconds": draw.choice((0.5, 5.0, 40.0, 90.0))},
-    "429": lambda draw: {"retry_after": draw.choice((1, 7, 60, "date"))},
-    "503": lambda draw: {"retry_after": draw.choice((5, "date")), "seconds": 20},
+    "late": lambda draw: {"seconds": draw.choice((5.0, 29.0, 31.0, 90.0))},
+    "stale-page": lambda draw: {"ago": draw.choice((1, 2, 5))},
+    "429": lambda draw: {"retry_after": draw.choice(_WAITS)},
+    "503": lambda draw: {"retry_after": draw.choice(_WAITS), "seconds": 20},
+    **{
+        kind: lambda draw: {"field": draw.choice(_DRIFTING), "value": "unheard-of"}
+        for kind in faults.DRIFTS
+    },
 }
 
 # Seldom: whatever has work is asked for at once, and looks in vain only make the history long.
@@ -133,8 +148,8 @@ class Weather:
         params = _PARAMS[kind](self._draw) if kind in _PARAMS else {}
         if not on or kind in self._course.without:
             force = 0.0
-        self._add("*", kind, rate * force, params)
-        self._add(hot, kind, hot_rate * force, params)
+        self._add(_ONLY.get(kind, "*"), kind, rate * force, params)
+        self._add(_ONLY.get(kind, hot), kind, hot_rate * force, params)
 
     def _add(self, pattern: str, kind: str, rate: float, params: dict[str, Any]) -> Rule:
         rule = self._sandbox.faults.add(pattern, kind, probability=rate, params=params)

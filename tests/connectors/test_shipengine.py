@@ -12,9 +12,9 @@ import respx
 from pydantic import ValidationError
 
 from connectors.base import BuysLabels, Connector, EstimatesRates, Tracks
-from connectors.errors import Ambiguous, ConfigProblem, Rejected
+from connectors.errors import Ambiguous, ConfigProblem, Rejected, Unreachable
 from connectors.shipengine import ShipEngine, ShipEngineConfig
-from mappings import Definitions, MappingError
+from mappings import Definitions
 from mappings import canonical as c
 from sandbox.app import Sandbox
 from sandbox.clock import ManualClock
@@ -318,6 +318,35 @@ def test_no_label_is_none_and_a_failed_look_up_is_not(
         stub.find_label("FO-1")
 
 
+@pytest.mark.parametrize("gone", ["tracking_number", "shipment_cost"])
+def test_fault_row_33_a_label_that_cannot_be_read_is_asked_for_again(
+    stub: ShipEngine, vendor: respx.MockRouter, gone: str
+) -> None:
+    """It was a bug of ours to the engine, and to a purchase a refusal with a label there."""
+    unreadable = {name: value for name, value in LABEL.items() if name != gone}
+    vendor.get(f"{V1}/labels/external_shipment_id/FO-1").respond(json=unreadable)
+    vendor.get(f"{V1}/labels").respond(json={"labels": [unreadable], "pages": 1})
+    with pytest.raises(Unreachable, match="cannot be read"):
+        stub.find_label("FO-1")
+    with pytest.raises(Unreachable):
+        list(stub.list_effects(START, START + timedelta(days=1)))
+    vendor.post(f"{V1}/rates").respond(json={"rate_response": {"rates": [RATE]}})
+    conflict = [{"error_code": "identifier_conflict", "message": "it is taken"}]
+    vendor.post(f"{V1}/labels").respond(400, json={"errors": conflict})
+    with pytest.raises(Unreachable):
+        stub.buy_labels({"k": parcel()})
+
+
+def test_fault_row_33_a_label_without_a_name_is_no_second_label(
+    stub: ShipEngine, vendor: respx.MockRouter
+) -> None:
+    """Null was taken for the label called None, and the one that was bought waited for a person."""
+    vendor.get(f"{V1}/labels/external_shipment_id/FO-1").respond(json=LABEL)
+    vendor.get(f"{V1}/labels").respond(json={"labels": [LABEL | {"label_id": None}], "pages": 1})
+    with pytest.raises(Unreachable):
+        stub.find_label("FO-1")
+
+
 # ---- void, track, check ------------------------------------------------------------------------
 
 
@@ -354,7 +383,7 @@ def test_an_unknown_tracking_code_is_a_problem_and_not_a_guess(
 ) -> None:
     event = {"status_code": "ZZ", "occurred_at": "2026-11-02T08:00:00Z"}
     vendor.get(f"{V1}/labels/se-1/track").respond(json={"events": [event]})
-    with pytest.raises(MappingError, match="ZZ"):
+    with pytest.raises(Unreachable, match="ZZ"):
         stub.track("se-1")
 
 

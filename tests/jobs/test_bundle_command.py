@@ -80,5 +80,9 @@ def test_the_replay_ends_with_what_it_found(
     crossdock.json("bundle", "1", "--out", str(file))
     assert bundle_replay.main([str(file)]) == 0
     assert "seen: line/unmapped" in capsys.readouterr().out
+    assert crossdock.json("simulate", "--bundle", str(file))["same"]
+    assert "seen: line/unmapped" in crossdock.well("simulate", "--bundle", str(file))
+    other = str(crossdock.folder / "settings.toml")
+    assert "crossdock bundle" in crossdock.well("simulate", "--bundle", other, code=2)
     assert bundle_replay.main([str(crossdock.folder / "settings.toml")]) == 2
     assert bundle_replay.main([]) == 2

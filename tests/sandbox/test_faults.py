@@ -199,6 +199,14 @@ def test_bodies_are_broken_as_their_kinds_say(quiet: Sandbox, woo: Client) -> No
     assert len(quiet.faults.struck) == 10
 
 
+def test_two_faults_may_spoil_one_reply(quiet: Sandbox, woo: Client) -> None:
+    client = woo(quiet)
+    quiet.faults.add("woocommerce:listProducts", "deep", times=2)
+    quiet.faults.add("woocommerce:listProducts", "new-enum", times=1, params={"field": "status"})
+    assert b"[" * 100_000 in client.get("/products", params={"per_page": "5"}).content
+    assert b"[" * 100_000 in spoilt(quiet, client, "repeated-cursor").content
+
+
 def test_redirects_lead_where_their_kinds_say(quiet: Sandbox, woo: Client) -> None:
     client = woo(quiet)
     for kind, target in (

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
+from sqlalchemy import Connection
+
 from proof.world.checks import agreement, books, rest
 from proof.world.checks.commits import Commits
 from proof.world.checks.violation import Violation
@@ -21,17 +23,23 @@ __all__ = ["Checks", "Violation"]
 class _People(Protocol):
     @property
     def names(self) -> dict[str, str]: ...
+    @property
+    def shelf(self) -> Counter[str]: ...
+
+
+class _Post(Protocol):
+    def differences(self, conn: Connection) -> list[Violation]: ...
 
 
 class Checks:
     """``found``: what does not hold. ``made``: how often each kind of look was taken."""
 
-    def __init__(self, store: Store, sandbox: Sandbox, people: _People) -> None:
+    def __init__(self, store: Store, sandbox: Sandbox, people: _People, post: _Post) -> None:
         self.found: list[Violation] = []
         self.made: Counter[str] = Counter()
         self.deaf: frozenset[str] = frozenset()
         """Invariants whose violations are not heard, to see who else notices."""
-        self._store, self._sandbox, self._people = store, sandbox, people
+        self._store, self._sandbox, self._people, self._post = store, sandbox, people, post
         self._commits = Commits(sandbox)
 
     def blame(self, invariant: str, subject: str, detail: str) -> None:
@@ -48,7 +56,7 @@ class Checks:
     def hourly(self) -> None:
         self.made["audit"] += 1
         with self._store.read() as conn:
-            self._hear(books.audit(conn))
+            self._hear(books.hourly(conn))
             self._hear(self._commits.versions(conn))
 
     def is_quiet(self) -> bool:
@@ -63,4 +71,6 @@ class Checks:
             self._hear(books.decisions(conn))
             self._hear(rest.stranded(conn))
             self._hear(rest.bounded(conn, self._sandbox))
-            self._hear(agreement.differences(conn, self._sandbox.world, self._people.names))
+            self._hear(self._post.differences(conn))
+            people = self._people
+            self._hear(agreement.differences(conn, self._sandbox.world, people.names, people.shelf))

@@ -23,13 +23,17 @@ from state import tables as t
 CHANNELS = {"shop-eu": "woocommerce", "amazon-eu": "amazon"}
 _TOLD = {"shop-eu": "completed", "amazon-eu": "SHIPPED"}
 _ENDED = {"shop-eu": {"cancelled", "refunded"}, "amazon-eu": {"CANCELLED"}}
+_UNPAID = {"pending", "failed", "PENDING"}
 _HOLDS = ("edited_after_release", "cancel_pending", "late_ship", "over_ship")
 """Kinds of hold that say: a person looks at goods that left, or that shall not leave."""
 
 
-def differences(conn: Connection, world: World, names: Mapping[str, str]) -> list[Violation]:
-    """Empty is the only good answer. ``names``: what a channel's SKU was said to be of ours."""
-    seen = Picture(conn, world, names)
+def differences(
+    conn: Connection, world: World, names: Mapping[str, str], shelf: Mapping[str, int]
+) -> list[Violation]:
+    """Empty is the only good answer. ``names``: what a channel's SKU was said to be of ours;
+    ``shelf``: units that came to the own warehouse since the beginning, or were lost there."""
+    seen = Picture(conn, world, names, shelf)
     return [
         *_orders(seen),
         *_effects(seen),
@@ -47,6 +51,7 @@ class Picture:
     conn: Connection
     world: World
     names: Mapping[str, str]
+    shelf: Mapping[str, int]
     places: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -214,6 +219,8 @@ def _shipping(seen: Picture) -> Iterator[Violation]:
                     yield Violation("I7", name, f"left, and its channel says {order['status']}")
             if not told and any(n > wanted[sku] for sku, n in units.items()):
                 yield Violation("I4", name, f"{dict(units)} left of {dict(wanted)}")
+            if units and order["status"] in _UNPAID:
+                yield Violation("I12", name, f"is {order['status']}, and {dict(units)} left")
             if order["status"] in _ENDED[channel] and units and not told and _early(order):
                 yield Violation("I12", name, f"cancelled, and {dict(units)} left untold")
             if any(n > order["lines"][sku] for sku, n in order.get("shipped", {}).items()):
@@ -242,7 +249,9 @@ def _real(seen: Picture) -> dict[tuple[str, str], int]:
         if row.reference in seen.labels:
             gone[row.code] += int(row.qty)
     real = {
-        (str(sku["code"]), "berlin"): int(sku["own_stock"]) - gone[str(sku["code"])]
+        (str(sku["code"]), "berlin"): int(sku["own_stock"])
+        + seen.shelf.get(str(sku["code"]), 0)
+        - gone[str(sku["code"])]
         for sku in seen.world.catalogue()
     }
     for (code, center), held in seen.world.shipbob.levels.items():

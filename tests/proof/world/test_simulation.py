@@ -22,9 +22,11 @@ from tests.postgres import Database
 FRANCS = MUTANTS["an amount is taken for francs"]
 FRANCS_COURSE = replace(FRANCS.course, days=0.1)
 
-SHORT = Course(seed=7, days=0.15, orders_per_day=40, workers=2)
+SHORT = Course(seed=7, days=0.1, orders_per_day=30, workers=2)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_same_seed_is_the_same_history_on_both_databases(postgres_database: Database) -> None:
     url = postgres_database.url.render_as_string(hide_password=False)
     here, there = StringIO(), StringIO()
@@ -39,6 +41,8 @@ def test_the_same_seed_is_the_same_history_on_both_databases(postgres_database: 
     engine.dispose()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_another_seed_is_another_history() -> None:
     quiet = replace(SHORT, faults="none", workers=1, days=0.1)
     first, second = simulate(quiet), simulate(replace(quiet, seed=8))
@@ -54,6 +58,8 @@ def test_a_concern_draws_for_itself() -> None:
     assert without == replace(with_crashes, crash_rate=0.0)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_planted_bug_is_noticed_and_its_history_shrunk() -> None:
     course = replace(FRANCS_COURSE, workers=2, faults="calm", without=frozenset({OUTAGE}))
     with planted(FRANCS):
@@ -82,11 +88,27 @@ def test_the_command_tells_what_happened() -> None:
     told = run("--days", "0.1", "--faults", "calm", "--seed", "3")
     for word in ("orders", "calls", "checked", "violations", "sha256"):
         assert word in told
+
+
+@pytest.mark.slow
+def test_the_command_tells_machines_too_and_the_same_again() -> None:
+    told = run("--days", "0.1", "--faults", "calm", "--seed", "3")
     again = answer("--days", "0.1", "--faults", "calm", "--seed", "3")
     assert str(again["sha256"]) in told
     assert again["violations"] == []
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_days_have_seasons_and_goods_that_come_back() -> None:
+    found = simulate(Course(seed=3, days=5, faults="none", orders_per_day=20))
+    assert found.holds, found.violations
+    assert found.days > 5
+    assert found.orders > 60
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_command_ends_with_1_and_the_line_that_replays_it() -> None:
     with planted(FRANCS):
         told = run(*FRANCS_COURSE.command().split()[2:], code=1)

@@ -1,0 +1,83 @@
+"""Bugs in reading what the channels say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from proof.world.mutants.mutant import Mutant, no_streams, nothing
+from state import order_reports
+from sync import intake, notices, order_rows, shipping
+
+_read_page = intake.read_page
+_refund = order_rows._refund
+
+
+def _without_the_last(hub: Any, link: Any, records: Any) -> Any:
+    """A page's last record is taken for read."""
+    return _read_page(hub, link, list(records)[:-1])
+
+
+def _changed(change: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Orders as ``change`` makes them."""
+
+    def read(hub: Any, link: Any, records: Any) -> Any:
+        readings = _read_page(hub, link, records)
+        for reading in readings:
+            if reading.record is not None:
+                reading.record = change(reading.record)
+        return readings
+
+    return read
+
+
+def _in_francs(record: Any) -> Any:
+    return msgspec.structs.replace(record, currency="CHF")
+
+
+def _never_cancelled(record: Any) -> Any:
+    return msgspec.structs.replace(
+        record, status="ready" if record.status == "cancelled" else record.status
+    )
+
+
+def _renumbered(record: Any) -> Any:
+    if record.status != "cancelled":
+        return record
+    return msgspec.structs.replace(record, channel_order_id=f"{record.channel_order_id}-2")
+
+
+def _one_more(record: Any) -> Any:
+    first, *rest = record.lines
+    more = msgspec.structs.replace(first, quantity=first.quantity + 1)
+    return msgspec.structs.replace(record, lines=(more, *rest))
+
+
+def _without_its_last_line(record: Any) -> Any:
+    return msgspec.structs.replace(record, lines=record.lines[:1])
+
+
+def _twice_the_money(refund: Any) -> Any:
+    rows = _refund(refund)
+    rows.values = msgspec.structs.replace(rows.values, amount=2 * rows.values.amount)
+    return rows
+
+
+MUTANTS: Mapping[str, Mutant] = {
+    "the last record of a page is skipped": Mutant(((intake, "read_page", _without_the_last),)),
+    "a cancelled order gets another number": Mutant(
+        ((intake, "read_page", _changed(_renumbered)),)
+    ),
+    "an amount is taken for francs": Mutant(((intake, "read_page", _changed(_in_francs)),)),
+    "a cancellation is overlooked": Mutant(((intake, "read_page", _changed(_never_cancelled)),)),
+    "a line asks for one more": Mutant(((intake, "read_page", _changed(_one_more)),)),
+    "lines but the first are lost": Mutant(
+        ((intake, "read_page", _changed(_without_its_last_line)),)
+    ),
+    "a refund gives back twice the money": Mutant(((order_rows, "_refund", _twice_the_money),)),
+    "earlier refunds are kept": Mutant(((order_reports, "_delete_money", nothing),)),
+    "nobody asks the 3PL what it shipped": Mutant(((shipping, "record", no_streams),)),
+    "the channel is not told": Mutant(((notices, "plan", no_streams),)),
+}
