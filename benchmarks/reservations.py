@@ -17,145 +17,40 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import func, select
 
 from benchmarks import databases
 from benchmarks.clock import measured
-from state import stock
+from proof.oversell import race
+from proof.oversell.race import SKUS, Race
 from state import tables as t
-from state.errors import OutOfStock
 from state.store import Store
 
 SEED = 7
-SKUS = 100
-NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
-
-Want = tuple[tuple[int, int], ...]
-"""SKU ids and units of one order."""
-
-
-@dataclass
-class Race:
-    """What became of every order. ``won`` and ``refused``: orders; ``units``: of each SKU."""
-
-    won: int = 0
-    units: Counter[int] = field(default_factory=Counter)
-    refused: list[Want] = field(default_factory=list)
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
 
 
 def prepare(store: Store, units: int, skus: int = SKUS) -> None:
     """Make tables, ``skus`` SKUs with ``units`` of each at one location, and an order line."""
     with store.write() as conn:
         t.metadata.create_all(conn)
-        conn.execute(insert(t.connection).values(id=1, name="shop", kind="channel"))
-        conn.execute(
-            insert(t.location).values(
-                id=1, code="berlin", kind="warehouse", authority="hub", active=True
-            )
-        )
-        conn.execute(
-            insert(t.sku), [{"id": n, "code": f"S{n}", "active": True} for n in range(1, skus + 1)]
-        )
-        want_goods(conn)
-        for sku_id in range(1, skus + 1):
-            stock.set_count(
-                conn, sku_id=sku_id, location_id=1, authority="hub", on_hand=Decimal(units),
-                reason="opening", key=f"opening:{sku_id}", now=NOW,
-            )  # fmt: skip
-
-
-def want_goods(conn: Connection) -> None:
-    """Order line 1 of connection 1, which wants more than there ever is."""
-    conn.execute(
-        insert(t.inbox).values(
-            id=1, connection_id=1, sha256=b"", body=b"", received_at=NOW, state="mapped"
-        )
-    )
-    conn.execute(
-        insert(t.sales_order).values(
-            id=1, connection_id=1, channel_order_id="1", channel_status="ready",
-            intake_state="accepted", placed_at=NOW, business_date=NOW.date(),
-            channel_updated_at=NOW, recorded_at=NOW, prices_include_tax=False, raw_id=1,
-        )
-    )  # fmt: skip
-    conn.execute(
-        insert(t.order_line).values(
-            id=1, order_id=1, line_no=1, channel_line_id="1", requires_shipping=True,
-            qty_ordered=Decimal(1000),
-        )
-    )  # fmt: skip
-
-
-def orders(reservations: int, skus: int = SKUS) -> list[Want]:
-    """Orders that ask for so many reservations in all."""
-    dice, made = random.Random(SEED), 0
-    wanted: list[Want] = []
-    while made < reservations:
-        chosen = dice.sample(range(1, skus + 1), min(dice.choice((1, 1, 2)), reservations - made))
-        wanted.append(tuple((sku_id, dice.randint(1, 3)) for sku_id in chosen))
-        made += len(chosen)
-    return wanted
-
-
-def race(store: Store, workers: int, wanted: Sequence[Want]) -> Race:
-    """Have ``workers`` threads take the orders, one after the other."""
-
-    def attempt(number: int) -> bool:
-        try:
-            store.transact(lambda conn: _take(conn, number, wanted[number]))
-        except OutOfStock:
-            return False
-        return True
-
-    found = Race()
-    with ThreadPoolExecutor(workers) as pool, measured() as cost:
-        for number, won in enumerate(pool.map(attempt, range(len(wanted)))):
-            if won:
-                found.won += 1
-                found.units.update(dict(wanted[number]))
-            else:
-                found.refused.append(wanted[number])
-    found.wall_s, found.cpu_s = cost.wall_s, cost.cpu_s
-    return found
-
-
-def _take(conn: Connection, number: int, want: Want) -> None:
-    for sku_id, qty in want:
-        stock.reserve(
-            conn, sku_id=sku_id, location_id=1, qty=Decimal(qty), order_line_id=1,
-            key=f"order:{number}:{sku_id}", now=NOW,
-        )  # fmt: skip
+        race.furnish(conn, units, skus)
 
 
 def prove(store: Store, found: Race, units: int) -> dict[str, int]:
     """Raise AssertionError unless nothing was oversold, lost or refused for no reason."""
-    level, held = t.inventory_level, t.reservation
+    wrong = race.wrong_in(store, found, units)
+    assert not wrong, "; ".join(wrong)
     with store.read() as conn:
-        assert stock.differences(conn, 1) == [], "levels, ledger and reservations differ"
-        rows = conn.execute(select(level.c.sku_id, level.c.on_hand, level.c.reserved)).all()
-        made = conn.scalar(select(func.count()).select_from(held)) or 0
-    left = {row.sku_id: int(row.on_hand - row.reserved) for row in rows}
-    assert min(left.values()) >= 0, "oversold"
-    assert all(found.units[sku_id] + left[sku_id] == units for sku_id in left), "units lost"
-    for want in found.refused:
-        assert any(left[sku_id] < qty for sku_id, qty in want), "refused what was there"
+        made = conn.scalar(select(func.count()).select_from(t.reservation)) or 0
     return {
         "reservations": made,
         "units_won": found.units.total(),
-        "units_left": sum(left.values()),
+        "units_left": race.units_left(store).total(),
     }
 
 
@@ -169,8 +64,9 @@ def run(database: str, workers: int, reservations: int) -> dict[str, Any]:
         store = Store(bases.create("race"))
         try:
             prepare(store, units)
-            wanted = orders(reservations)
-            found = race(store, workers, wanted)
+            wanted = race.orders(reservations, SEED)
+            with measured() as cost:
+                found = race.run(store, workers, wanted)
             proof = prove(store, found, units)
         finally:
             store.close()
@@ -183,9 +79,9 @@ def run(database: str, workers: int, reservations: int) -> dict[str, Any]:
         "orders_won": found.won,
         "orders_refused": len(found.refused),
         **proof,
-        "wall_s": round(found.wall_s, 2),
-        "cpu_s": round(found.cpu_s, 2),
-        "attempts_per_s": round(reservations / found.wall_s),
+        "wall_s": round(cost.wall_s, 2),
+        "cpu_s": round(cost.cpu_s, 2),
+        "attempts_per_s": round(reservations / cost.wall_s),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from connectors.base import Config, Connector
 from connectors.hooks import HookConfig
@@ -113,6 +114,9 @@ def load(path: Path, connectors: Mapping[str, type[Connector]]) -> Configuration
 def _read_files(reading: _Reading) -> None:
     reading.tree = _toml(reading.path, reading)
     for table in _TABLES:
+        if not isinstance(reading.tree.get(table, {}), dict):
+            reading.problems.append(f"{reading.path.name}: {table}: write [{table}.NAME] for each")
+            del reading.tree[table]
         for name in _names(reading.tree, table):
             reading.origins[table, name] = reading.path
     for file in sorted((reading.path.parent / CONNECTIONS_FOLDER).glob("*.toml")):
@@ -189,9 +193,17 @@ def _open_store_url(reading: _Reading) -> None:
             reading.problems.append(f"{where}: store.url: {problem}")
             del store["url"]
             return
-    elif "://" in written and make_url(written).password and "environment" not in where:
+    elif "://" in written and _password_in(written) and "environment" not in where:
         reading.problems.append(f"{where}: store.url holds a password: {REMEDY} with the whole URL")
     store["url"] = absolute_url(store.get("url", written), reading.path.parent)
+
+
+def _password_in(url: str) -> bool:
+    """One that cannot be read as a URL is told when the whole is checked."""
+    try:
+        return make_url(url).password is not None
+    except ArgumentError:
+        return False
 
 
 def absolute_url(url: str, folder: Path) -> str:

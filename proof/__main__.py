@@ -3,25 +3,30 @@
 \b
   python -m proof                         every claim at the size of a pull request
   python -m proof G5 G8 --size nightly    these, at the size of a night
-  python -m proof --out docs/evidence/nightly.json --size nightly
+  python -m proof --size nightly --minutes 60 --out docs/evidence/nightly.json
+  python -m proof --postgres postgresql://localhost/proofs G3 G9 G16
   python -m proof report                  docs/reliability.md from docs/evidence/
 
+A claim that fails, or that cannot be looked at, does not keep the others from being looked at.
 Ends with 1 when something does not hold, or when a planted bug was noticed by nobody.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
 import click
 from rich.console import Console
+from sqlalchemy import URL, make_url
 
-from proof import records, report
+from proof import postgres, records, report
 from proof.clock import stopwatch
 from proof.evidence import Evidence, Size
-from proof.goals import GOALS, proof_of
+from proof.goals import GOALS
 from proof.records import Record
+from proof.session import Session
 
 EVIDENCE = Path("docs/evidence")
 PAGE = Path("docs/reliability.md")
@@ -32,9 +37,27 @@ PAGE = Path("docs/reliability.md")
 @click.option("--size", type=click.Choice(["pull-request", "nightly"]), default="pull-request")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep the evidence.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Time for all of it: shared out over the claims that can go on for as long as they may.",
+)
+@click.option(
+    "--postgres",
+    "server",
+    metavar="URL",
+    help="A PostgreSQL to prove on as well, instead of one that is started here. Databases and "
+    "schemas are made there, and dropped.",
+)
 @click.pass_context
 def main(
-    ctx: click.Context, claims: tuple[str, ...], size: str, seed: int, out: Path | None
+    ctx: click.Context,
+    claims: tuple[str, ...],
+    size: str,
+    seed: int,
+    out: Path | None,
+    minutes: float | None,
+    server: str | None,
 ) -> None:
     if claims == ("report",):
         PAGE.write_text(report.text(EVIDENCE), encoding="utf-8")
@@ -43,20 +66,29 @@ def main(
     unknown = [claim for claim in claims if claim not in GOALS]
     if unknown:
         raise click.UsageError(f"no proof of {', '.join(unknown)}; there are {', '.join(GOALS)}")
-    told: list[Record] = []
-    for claim in claims or GOALS:
-        told.append(_proved(claim, cast(Size, size), seed))
-        _say(told[-1])
-        if out is not None:
-            records.write(out, told)
+    chosen = list(claims or GOALS)
+    began, told = stopwatch(), list[Record]()
+    with ExitStack() as stack:
+        session = Session(cast(Size, size), seed, _server(stack, server, chosen))
+        for number, claim in enumerate(chosen):
+            left = None if minutes is None else minutes * 60 - (stopwatch() - began)
+            told.append(session.proved(claim, chosen[number:], left))
+            _say(told[-1])
+            if out is not None:
+                records.write(out, told)
     ctx.exit(0 if all(record.evidence.holds for record in told) else 1)
 
 
-def _proved(claim: str, size: Size, seed: int) -> Record:
-    started = stopwatch()
-    evidence = proof_of(claim)(size, seed)
-    took = round(stopwatch() - started, 1)
-    return Record(evidence, size, seed, records.commit(), records.machine(), took)
+def _server(stack: ExitStack, given: str | None, chosen: list[str]) -> URL | None:
+    """The PostgreSQL for those that take one; says when there is none."""
+    if not any(GOALS[claim].on_postgres for claim in chosen):
+        return None
+    if given is not None:
+        return make_url(given).set(drivername="postgresql+psycopg")
+    found = stack.enter_context(postgres.at_hand())
+    if found is None:
+        click.echo(f"on SQLite alone: {postgres.HOW_TO}", err=True)
+    return found
 
 
 def _say(record: Record) -> None:

@@ -24,7 +24,8 @@ def found_in_store(store: Store, wanted: re.Pattern[bytes]) -> list[str]:
     places = set(_in_rows(store, wanted))
     if store.is_sqlite:
         database = Path(str(store.url.database))
-        files = sorted(database.parent.glob(f"{database.name}*"))
+        # Beside them there is a folder: the locks of the processes.
+        files = [path for path in database.parent.glob(f"{database.name}*") if path.is_file()]
         places |= {path.name for path in files if _in_bytes(path.read_bytes(), wanted)}
     return sorted(places)
 

@@ -35,14 +35,13 @@ DEATHS: tuple[Death, ...] = (
     "stall",
     "short-stall",
 )
-BOUND = timedelta(seconds=60)
-"""The lag that ShipBob, ShipEngine and the described ones of the proof declare."""
+BOUND = timedelta(seconds=installation.LOOKUP_LAG_S)
 
 STALL = timedelta(minutes=15)
 SHORT_STALL = timedelta(seconds=58)
 TICK_S = 30.0
-TICKS = 40
-"""Twenty minutes: longer than any wait of a push that is not left to a person."""
+TICKS = 60
+"""Half an hour: longer than any wait of a push that is not left to a person."""
 
 ENDED = ("done", "review", "rejected")
 NOT_IN_DOUBT = ("ok", "429", "connect-fail")

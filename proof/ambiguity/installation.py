@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from sqlalchemy import event, select, update
 
+from connectors import shipengine
 from jobs import app
 from jobs.app import App
 from jobs.clock import ManualClock
@@ -31,6 +32,8 @@ from sync import cancellation, imports
 
 DAY = datetime(2026, 11, 2, 6, tzinfo=UTC)
 BASE = "http://sandbox.test"
+LOOKUP_LAG_S = int(shipengine.LOOKUP_LAG_S)
+"""What ShipEngine declares, and ShipBob as well; the described ones of the proof do likewise."""
 MORE = f"""
 [connections.rest-bob]
 connector = "rest"
@@ -45,7 +48,7 @@ definition = "shipbob.fulfilment_orders"
 path = "/order"
 context = {{ shipping_method = "Standard", location_id = 84 }}
 idempotency = "reference"
-lookup_lag_s = 60
+lookup_lag_s = {LOOKUP_LAG_S}
 remote_id = "id"
 
 [connections.rest-bob.pushes.fulfilment_orders.find]
@@ -67,7 +70,7 @@ context = {{ shipping_method = "Standard", location_id = 84 }}
 idempotency = "key"
 key_header = "Idempotency-Key"
 key_window_s = {WINDOW_S}
-lookup_lag_s = 60
+lookup_lag_s = {LOOKUP_LAG_S}
 remote_id = "id"
 find = {{ path = "/orders", query = {{ reference = "{{reference}}" }}, reference = "reference" }}
 

@@ -5,10 +5,8 @@ They are planted in the forked process only, and live in every life of a trial.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -17,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import OperationalError
 
@@ -43,8 +42,8 @@ class Mutant:
 def _intent_after_the_send() -> None:
     """The claim is not written: that the call was made stands nowhere until it has an answer."""
 
-    def claim(_conn: Any, rows: Any, _now: Any, **_: Any) -> Any:
-        return rows
+    def claim(_conn: Any, rows: Any, _now: Any, *, send_by: Any, **_: Any) -> Any:
+        return [_Instead(row, send_by=send_by) for row in rows]
 
     hook(drain, "intents", _Instead(intents, claim=claim))
 
@@ -84,7 +83,7 @@ def _past_the_overlap(cursor: Any) -> Any:
 def _sent_again_without_a_look() -> None:
     """What became of a call that was cut off is not asked; it is simply made again."""
 
-    def unknown(conn: Any, hub: Any, _link: Any, row: Any, why: str) -> None:
+    def unknown(conn: Any, hub: Any, _link: Any, row: Any, why: str, *_: Any) -> None:
         intents.move(conn, row.id, "planned", message=why, not_before=hub.clock.now())
 
     hook(settling, "unknown", unknown)
@@ -114,12 +113,18 @@ def _acknowledged_before_it_is_written() -> None:
     rollback = hook(DefaultDialect, "do_rollback", do_rollback)
 
 
-def _a_refused_commit_counts_as_done() -> None:
-    def do_commit(dialect: Any, connection: Any) -> None:
-        with contextlib.suppress(sqlite3.OperationalError):
-            commit(dialect, connection)
+def _every_statement_is_a_transaction() -> None:
+    """What the disk refuses in the middle of a transaction leaves the half before it."""
 
-    commit = hook(DefaultDialect, "do_commit", do_commit)
+    def end(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        first = statement.lstrip()[:6].upper()
+        # Rows that are still to be fetched hold the transaction open.
+        if first in ("INSERT", "UPDATE", "DELETE") and "RETURNING" not in statement:
+            database = connection.connection.driver_connection
+            database.execute("COMMIT")
+            database.execute("BEGIN IMMEDIATE")
+
+    event.listen(Engine, "after_cursor_execute", end)
 
 
 def _every_write_is_hasty() -> AbstractContextManager[object]:
@@ -159,14 +164,14 @@ def _ends_at_the_first_refusal() -> None:
 
 
 class _Instead:
-    """A module with some of its functions replaced."""
+    """A module with some of its functions replaced, or a row with some of its columns."""
 
-    def __init__(self, module: Any, **replaced: Any) -> None:
-        self._module = module
+    def __init__(self, whole: Any, **replaced: Any) -> None:
+        self._whole = whole
         self.__dict__.update(replaced)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
+        return getattr(self._whole, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +188,8 @@ DISK_MUTANTS: Mapping[str, DiskMutant] = {
     "a call whose end was not written is made again without a look-up": DiskMutant(
         _sent_again_without_a_look, "labels", range(370, 400, 5), "doubled label"
     ),
-    "a refused commit counts as done": DiskMutant(
-        _a_refused_commit_counts_as_done, "labels", range(12, 400, 60), "undisturbed|audit"
+    "every statement is a transaction": DiskMutant(
+        _every_statement_is_a_transaction, "labels", range(100, 560, 20), "undisturbed|audit"
     ),
     "the daemon ends when a write is refused": DiskMutant(
         _ends_at_the_first_refusal, "labels", range(40, 400, 60), "ended with 3"

@@ -1,7 +1,7 @@
 """Every point at which the daemon can be killed so that it matters, counted in the daemon itself.
 
-Nothing of this is in the product: the hooks go into SQLAlchemy and httpx, and only in a process
-that was forked to be killed.
+Nothing of this is in the product: the hooks go into SQLAlchemy and the way out, and only in a
+process that was forked to be killed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 from sqlalchemy.engine.default import DefaultDialect
 
+from connectors.egress import Egress
 from jobs import running
 from proof.crash.hooks import hook
 from proof.crash.shared import Shared
@@ -52,7 +53,7 @@ class Points:
             return response
 
         commit = hook(DefaultDialect, "do_commit", counted_commit)
-        send = hook(httpx.HTTPTransport, "handle_request", counted_send)
+        send = hook(Egress, "handle_request", counted_send)
 
     def _passing(self, what: str, view: sqlite3.Cursor | None = None) -> None:
         run = running._current.get()

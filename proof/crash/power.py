@@ -72,7 +72,19 @@ def recorded(path: Path, moments: list[Moment]) -> Iterator[None]:
 
     def do_commit(dialect: Any, connection: Any) -> None:
         commit(dialect, connection)
-        view = connection.cursor()
+        keep(connection.cursor())
+
+    def at_once(store: Store, *given: Any) -> Any:
+        # Past SQLAlchemy, and yet it may write a checkpoint or begin the log anew.
+        row = statement(store, *given)
+        raw = store._hasty_engine.raw_connection()
+        try:
+            keep(raw.cursor())
+        finally:
+            raw.close()
+        return row
+
+    def keep(view: Any) -> None:
         if not view.execute("SELECT 1 FROM sqlite_master WHERE name = 'intent'").fetchone():
             return
         [synchronous] = view.execute("PRAGMA synchronous").fetchone()
@@ -90,12 +102,14 @@ def recorded(path: Path, moments: list[Moment]) -> Iterator[None]:
         dbapi.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").close()
 
     commit = hook(DefaultDialect, "do_commit", do_commit)
+    statement = hook(Store, "at_once", at_once)
     event.listen(Engine, "connect", often)
     try:
         yield
     finally:
         event.remove(Engine, "connect", often)
         hook(DefaultDialect, "do_commit", commit)
+        hook(Store, "at_once", statement)
 
 
 def cuts(moments: Sequence[Moment], draw: random.Random, number: int) -> Iterator[Cut]:

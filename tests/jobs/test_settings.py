@@ -172,6 +172,25 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes, tol
         load(tmp_path / "settings.toml", CONNECTORS)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[connections]]\nurl = 1\n", "connections"),
+        ("connections = []\n", "connections"),
+        ('[store]\nurl = "a b://c"\n', "store.url"),
+    ],
+)
+def test_what_is_no_table_or_no_url_is_told_beside_files_of_connections(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    """The fuzzer's find: the loader fell over them before the settings were checked."""
+    (tmp_path / "connections.d").mkdir()
+    (tmp_path / "connections.d" / "shop.toml").write_text(
+        '[connections.shop]\nconnector = "csvdrop"\n'
+    )
+    assert any(told in problem for problem in problems(tmp_path, text))
+
+
 def test_the_environment_overrides_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSDOCK_JOBS__THREADS", "3")
     monkeypatch.setenv("CROSSDOCK_CONNECTIONS__SHOP_EU__URL", "https://other.example")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from proof.ambiguity import prove
 
 
+@pytest.mark.timeout(600)
 def test_goal_g8_no_effect_happens_twice_and_every_planted_bug_is_noticed() -> None:
     evidence = prove()
     assert evidence.holds, (evidence.violations, evidence.planted)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row, insert, select
 
-from benchmarks.reservations import want_goods
+from proof.oversell.race import want_goods
 from state import stock
 from state import tables as t
 from state.stock import Cause

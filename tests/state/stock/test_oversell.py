@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from benchmarks.reservations import want_goods
+from proof.oversell.race import want_goods
 from state import stock
 from state import tables as t
 from state.errors import KeyReused, OutOfStock

@@ -1,0 +1,1 @@
+"""G9: workers race for the last units of scarce goods."""

@@ -1,0 +1,66 @@
+"""Claims proved one after the other, in the time there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL
+
+from proof import postgres, records
+from proof.clock import stopwatch
+from proof.evidence import Evidence, Size
+from proof.goals import GOALS, proof_of
+from proof.records import Record
+from proof.world.simulation import silence
+
+_LEAST_S = 60.0
+"""Of a claim that takes a budget, however late it is: no figure at all says less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """``server``: the maintenance database of a PostgreSQL; null: on SQLite alone."""
+
+    size: Size
+    seed: int
+    server: URL | None = None
+
+    def proved(self, claim: str, to_come: Sequence[str], left_s: float | None) -> Record:
+        """What a claim left behind; an error is a violation like any other.
+
+        ``to_come``: the claims that are still to be proved, this one first. ``left_s``: seconds for
+        all of them, in equal parts for those that take a budget; the others take what they take.
+        """
+        started = stopwatch()
+        try:
+            # Nobody reads what the product logs of so many lives.
+            with silence():
+                evidence = proof_of(claim)(
+                    self.size, self.seed, **self._given(claim, to_come, left_s)
+                )
+        except Exception as error:  # noqa: BLE001  the other claims are to be looked at all the same
+            evidence = self._failed(claim, error)
+        took = round(stopwatch() - started, 1)
+        return Record(evidence, self.size, self.seed, records.commit(), records.machine(), took)
+
+    def _given(self, claim: str, to_come: Sequence[str], left_s: float | None) -> dict[str, Any]:
+        goal, given = GOALS[claim], dict[str, Any]()
+        if goal.takes_budget and left_s is not None:
+            sharing = sum(GOALS[one].takes_budget for one in to_come)
+            given["budget_s"] = max(_LEAST_S, left_s / sharing)
+        if goal.on_postgres and self.server is not None:
+            url = postgres.empty_database(self.server, f"crossdock_{claim.lower()}")
+            given[goal.on_postgres] = ("sqlite", url) if goal.on_postgres == "databases" else url
+        return given
+
+    def _failed(self, claim: str, error: Exception) -> Evidence:
+        return Evidence(
+            claim=claim,
+            title="could not be looked at",
+            command=f"python -m proof {claim} --size {self.size} --seed {self.seed}",
+            runs=0,
+            unit="runs",
+            violations=[f"{type(error).__name__}: {error}"],
+        )
