@@ -201,7 +201,7 @@ def _open_store_url(reading: _Reading) -> None:
 def _password_in(url: str) -> bool:
     """One that cannot be read as a URL is told when the whole is checked."""
     try:
-        return make_url(url).password is not None
+        return bool(make_url(url).password)
     except ArgumentError:
         return False
 

