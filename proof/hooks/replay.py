@@ -142,12 +142,6 @@ def _named_by_the_delivery(keys: Any, delivery: Delivery) -> Hook | None:
     return None if hook is None else replace(hook, event_id=named)
 
 
-def _known_is_an_error(conn: Any, **given: Any) -> bool:
-    if not _add(conn, **given):
-        raise LookupError("the event is there already")
-    return True
-
-
 BUGS: dict[str, Callable[[], Any]] = {
     "every delivery is an event": lambda: mock.patch.object(
         hook_events, "add", _every_time_another
@@ -159,5 +153,4 @@ BUGS: dict[str, Callable[[], Any]] = {
     "events are forgotten after a day": lambda: mock.patch.object(
         hook_events, "KEEP", timedelta(days=1)
     ),
-    "a known event is an error": lambda: mock.patch.object(hook_events, "add", _known_is_an_error),
 }
