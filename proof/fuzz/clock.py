@@ -1,9 +1,10 @@
-"""What a piece of work cost: CPU and wall seconds, and the most memory the process ever held."""
+"""What a piece of work cost: CPU and wall seconds, memory; and an end to what never ends."""
 
 from __future__ import annotations
 
 import os
 import resource
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,27 @@ def measured() -> Iterator[Cost]:
         yield cost
     finally:
         cost.cpu_s, cost.wall_s = cpu_s() - cpu, time.monotonic() - wall
+
+
+class Stuck(Exception):
+    """A piece of work takes longer than it may."""
+
+
+@contextmanager
+def ended_after(seconds: int) -> Iterator[None]:
+    """End the block with ``Stuck`` after so many real seconds, whatever it waits for; in the main
+    thread only."""
+
+    def ring(*_: object) -> None:
+        raise Stuck
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def cpu_s() -> float:

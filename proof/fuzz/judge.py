@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import traceback
 import tracemalloc
 from collections import Counter
@@ -13,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from proof.fuzz.clock import measured, resident_mb
+from proof.fuzz.clock import ended_after, measured, resident_mb
 
 _OURS = str(Path(__file__).parents[2])
 HANG_S = 1.0
@@ -27,10 +26,6 @@ LONGEST_MESSAGE = 20_000
 
 class Unsound(Exception):
     """What came out is no refusal and makes no sense: something was lost, or let through."""
-
-
-class Stuck(Exception):
-    """An input takes longer than ``STUCK_S``."""
 
 
 Case = Callable[[], str]
@@ -114,7 +109,7 @@ def _judge(
     peak = 0
     with measured() as cost:
         try:
-            with _ended(stuck_s), _traced(memory) as told:
+            with ended_after(stuck_s), _traced(memory) as told:
                 tally.outcomes[f"{surface.name}: {case()}"] += 1
         except surface.refusals as refusal:
             tally.outcomes[f"{surface.name}: refused"] += 1
@@ -148,17 +143,3 @@ def _traced(wanted: bool) -> Iterator[list[int]]:
     finally:
         told[0] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-
-
-@contextmanager
-def _ended(stuck_s: int) -> Iterator[None]:
-    def ring(*_: object) -> None:
-        raise Stuck
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(stuck_s)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)

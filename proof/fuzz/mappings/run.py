@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
 import traceback
@@ -27,7 +26,7 @@ import msgspec
 from mappings import Definition, Definitions, DefinitionsInvalid, MappingError, storable
 from mappings.canonical import Record
 from mappings.limits import TooManySteps
-from proof.fuzz.clock import measured, peak_rss_mb
+from proof.fuzz.clock import ended_after, measured, peak_rss_mb
 from proof.fuzz.mappings.definitions import random_definition
 from proof.fuzz.mappings.payloads import random_bytes, random_payload, random_record
 
@@ -37,10 +36,6 @@ PAYLOADS = 4
 HANGS_AFTER_S = 30
 LONGEST_MESSAGE = 4_000
 """Characters of one problem, its escapes included."""
-
-
-class Hang(Exception):
-    """A pair takes longer than ``HANGS_AFTER_S``."""
 
 
 @dataclass
@@ -96,27 +91,13 @@ def one_definition(seed: str, folder: Path, tally: Tally) -> None:
 def _judged(seed: str, tally: Tally) -> Iterator[None]:
     """Time the block and write down whatever it raises."""
     try:
-        with measured() as cost, _bounded():
+        with measured() as cost, ended_after(HANGS_AFTER_S):
             yield
     except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
         tally.outcomes["failed"] += 1
         tally.failures.append(f"{seed}: {traceback.format_exc(limit=-6)}")
     if cost.cpu_s > tally.slowest_s:
         tally.slowest_s, tally.slowest = cost.cpu_s, seed
-
-
-@contextmanager
-def _bounded() -> Iterator[None]:
-    def ring(*_: object) -> None:
-        raise Hang
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(HANGS_AFTER_S)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _loaded(file: Path) -> Definition | None:
