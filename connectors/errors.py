@@ -4,6 +4,7 @@ CrossdockError     every error below carries one sentence for the operator
 ├─ ConfigProblem   park the connection, tell the operator, do not retry (401, 403, bad setting)
 ├─ Retryable       retry with backoff; carries ``retry_after`` in seconds
 │  ├─ RateLimited  (429)
+│  ├─ VendorDown   (nothing was asked: the vendor is known to be down)
 │  └─ Unreachable  (refused, timeout on a read, 502, 503, 504, HTML instead of JSON)
 ├─ Rejected        the other side refused this record: park the record (400, 404, 409, 422)
 ├─ HookRefused     a webhook that nobody proves: answered 401, kept nowhere
@@ -14,6 +15,7 @@ Anything else is a bug of ours.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 
@@ -35,6 +37,18 @@ class Retryable(CrossdockError):
 
 class RateLimited(Retryable):
     """The other side asks us to slow down."""
+
+
+class VendorDown(Retryable):
+    """Nothing was asked: the vendor is known to be down and is asked again in ``retry_after``
+    seconds. Says nothing about the record that the call was for."""
+
+    def __init__(self, connection: str, since: datetime, retry_after: float) -> None:
+        super().__init__(
+            f"{connection}: not asked: the vendor has been down since "
+            f"{since:%Y-%m-%d %H:%M} UTC, the next try is in {retry_after:.0f} s.",
+            retry_after,
+        )
 
 
 class Unreachable(Retryable):

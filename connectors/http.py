@@ -19,11 +19,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from connectors import clock as real_time
 from connectors.addresses import BaseUrl, require_document_host, segment
 from connectors.base import Clock, Rate
+from connectors.breaker import Breaker, NoBreaker, Passage, passing
 from connectors.deadline import TooLate
 from connectors.egress import is_literal
-from connectors.errors import RateLimited, Retryable, Unreachable
+from connectors.errors import RateLimited, Retryable, Unreachable, VendorDown
 from connectors.judgement import Judge
-from connectors.replies import Reply, http_date
+from connectors.replies import Reply, http_date, retry_after_s
 from connectors.wire import Answer, Ask, Bounds, Failure, Params, Wire
 
 __all__ = ["ApiClient", "Bounds", "Call", "Door", "Limiter", "Renewable", "Reply", "segment"]
@@ -89,6 +90,8 @@ class Door:
     stopwatch: Callable[[], float] = real_time.stopwatch
     dice: random.Random = field(default_factory=random.Random)
     """Jitter; a seeded one makes a run repeatable."""
+    breaker: Breaker = field(default_factory=NoBreaker)
+    """Keeps from asking a vendor that is down."""
 
     def client(
         self,
@@ -99,18 +102,22 @@ class Door:
         headers: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
         document_hosts: Sequence[str] = (),
+        on_the_way: bool = False,
     ) -> ApiClient:
         """A client bound to ``base_url``.
 
         ``limits`` is keyed by operation, ``*`` being one bucket shared by all others.
         ``secrets`` never show in a message; values of headers and of auth need not be named.
         ``document_hosts``: further hosts, with their subdomains, for ``download`` and ``upload``.
+        ``on_the_way``: it asks for what calls of another client need, so it is that one's breaker
+        that lets it through; its answers say nothing about the vendor's API.
         """
         base = BaseUrl(base_url, insecure_allowed=self.transport is not None)
         trusted = {*self.private_hosts, *([base.host] if is_literal(base.host) else [])}
         wire = Wire(self.transport, auth, headers or {}, self.bounds, self.stopwatch, trusted)
         judge = Judge(self.connection, self.clock, tuple(secrets))
-        return ApiClient(self, base, wire, judge, auth, limits, document_hosts)
+        breaker = NoBreaker() if on_the_way else self.breaker
+        return ApiClient(self, base, wire, judge, auth, limits, document_hosts, breaker)
 
 
 class ApiClient:
@@ -125,6 +132,7 @@ class ApiClient:
         auth: httpx.Auth | None,
         limits: Mapping[str, Rate],
         document_hosts: Sequence[str],
+        breaker: Breaker,
     ) -> None:
         self.last_skew_s: float | None = None
         """The vendor's clock minus ours at the last reply; its ``Date`` has whole seconds."""
@@ -135,6 +143,7 @@ class ApiClient:
         self._auth = auth
         self._limits = limits
         self._document_hosts = document_hosts
+        self._breaker = breaker
         self._silent: set[str] = set()
         """Operations that gave no usable answer the last time, for all the attempts."""
 
@@ -212,6 +221,20 @@ class ApiClient:
         return reply
 
     def _repeated(self, ask: Ask, attempts: int) -> Reply:
+        met: list[Retryable] = []
+
+        def attempt() -> Reply:
+            try:
+                return self._attempt(ask)
+            except VendorDown:
+                if met:
+                    # It was tried before others found out: what that met is what is told.
+                    raise met[-1] from None
+                raise
+            except Retryable as trouble:
+                met.append(trouble)
+                raise
+
         retrying = Retrying(
             stop=stop_after_attempt(attempts),
             retry=retry_if_exception(self._worth_repeating),
@@ -219,15 +242,17 @@ class ApiClient:
             sleep=self._door.clock.sleep,
             reraise=True,
         )
-        return retrying(self._attempt, ask)
+        return retrying(attempt)
 
     def _worth_repeating(self, error: BaseException) -> bool:
         # The kind of error already says that a repeat is harmless; only the wait is in question.
-        if isinstance(error, TooLate):
+        if not isinstance(error, Retryable) or isinstance(error, TooLate | VendorDown):
             return False
-        return isinstance(error, Retryable) and (
-            error.retry_after is None or error.retry_after <= self._door.bounds.max_wait_s
-        )
+        wait = error.retry_after or 0.0
+        return wait <= self._door.bounds.max_wait_s and not self._is_down()
+
+    def _is_down(self) -> bool:
+        return self._breaker.is_open(self._door.connection)
 
     def _pause_s(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -237,8 +262,10 @@ class ApiClient:
         return self._door.dice.uniform(0.1, min(0.5 * 2.0**state.attempt_number, 8.0))
 
     def _attempt(self, ask: Ask) -> Reply:
-        key, rate = self._take_token(ask)
-        answer = self._exchange(ask)
+        breaker = NoBreaker() if ask.foreign else self._breaker
+        with passing(breaker, self._door.connection) as passage:
+            key, rate = self._take_token(ask)
+            answer = self._exchange(ask, passage)
         if not ask.foreign:
             self._note_skew(answer.headers)
             if answer.status in (401, 403) and self._renewed(answer):
@@ -262,14 +289,22 @@ class ApiClient:
             self._door.clock.sleep(wait)
         return key, rate
 
-    def _exchange(self, ask: Ask) -> Answer:
+    def _exchange(self, ask: Ask, passage: Passage) -> Answer:
         started, status = self._door.stopwatch(), 0
         try:
             answer = self._wire.exchange(ask)
             status = answer.status
+            passage.met(status, retry_after_s(answer.headers, self._door.clock.now()))
         except Failure as failure:
             status = failure.status
+            # A body that breaks off after its head says neither that they are well nor down.
+            if status == 0 or status >= 500:
+                passage.met(status)
             raise self._judge.failure(ask, failure) from None
+        except Unreachable:
+            # Of the token that the call needs: without one their API is as good as down.
+            passage.met(0)
+            raise
         finally:
             seconds = self._door.stopwatch() - started
             self._door.on_call(Call(self._door.connection, ask.op, status, seconds))

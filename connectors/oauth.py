@@ -73,7 +73,10 @@ class RefreshedToken(httpx.Auth):
         form = grant.form()
         self._form = urlencode(form).encode()
         self._client = door.client(
-            base, limits=_LIMITS, secrets=(form["refresh_token"], form["client_secret"])
+            base,
+            limits=_LIMITS,
+            secrets=(form["refresh_token"], form["client_secret"]),
+            on_the_way=True,
         )
         self._connection = door.connection
         self._clock: Clock = door.clock

@@ -34,6 +34,7 @@ from jobs.settings import PersonalDataSettings, Settings
 from jobs.settings_loader import Configuration, SettingsProblem
 from mappings import Definitions
 from state import migrate, owners, streams
+from state.breakers import Breakers
 from state.personal.retention import Keep
 from state.rate_buckets import RateBuckets
 from state.store import Store
@@ -301,7 +302,7 @@ def _doors(
     dice: random.Random,
     stopwatch: Callable[[], float],
 ) -> Callable[[str], Door]:
-    limiter = RateBuckets(store, clock)
+    limiter, breaker = RateBuckets(store, clock), Breakers(store, clock, dice)
     return lambda name: Door(
         name,
         clock,
@@ -311,6 +312,7 @@ def _doors(
         private_hosts=private_hosts,
         stopwatch=stopwatch,
         dice=dice,
+        breaker=breaker,
     )
 
 

@@ -114,7 +114,8 @@ class Runner:
                 return False
             if verdict is None:
                 return streams.finish(conn, held, now)
-            streams.fail(conn, held, verdict.message, self._retry_at(held, verdict, now))
+            retry_at = self._retry_at(held, verdict, now)
+            streams.fail(conn, held, verdict.message, retry_at, counts=verdict.asked)
             if verdict.kind == "park_connection" and held.connection_id is not None:
                 streams.park_connection(conn, held.connection_id, verdict.message)
             return False
@@ -125,6 +126,10 @@ class Runner:
             wait = MENDING_S
         elif verdict.retry_after is not None:
             wait = min(max(verdict.retry_after, 0.0), RETRY_AFTER_MAX_S)
+        if not verdict.asked:
+            # Or the stream that always is first would be the only one to find out, and one whose
+            # own call is what breaks the vendor would keep all others out.
+            wait *= self.dice.uniform(1.0, 1.1)
         return now + timedelta(seconds=wait)
 
     def _report(self, run: JobRun, verdict: Verdict | None, started: datetime) -> None:
@@ -144,6 +149,8 @@ class Runner:
                 error=verdict.message,
                 exc_info=verdict.error,
             )
+        elif not verdict.asked:
+            told.info("run put off", seconds=seconds, reason=verdict.message)
         else:
             told.warning("run failed", seconds=seconds, kind=verdict.kind, error=verdict.message)
 

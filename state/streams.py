@@ -214,10 +214,22 @@ def last_success(conn: Connection, key: str) -> datetime | None:
     return conn.scalar(select(_s.c.last_success_at).where(_s.c.key == key))
 
 
-def fail(conn: Connection, held: Claim, error: str, retry_at: datetime) -> None:
-    """End a run that failed; what was wanted stays wanted."""
+def fail(
+    conn: Connection, held: Claim, error: str, retry_at: datetime, *, counts: bool = True
+) -> None:
+    """End a run that failed; what was wanted stays wanted.
+
+    ``counts``: false where nothing was even tried. Then the number of failures does not grow, and
+    the last error stays the one that was met.
+    """
+    failing = _s.c.failures > 0
     _update_held(
-        conn, held, failures=_s.c.failures + 1, last_error=error, due_at=retry_at, **_NOBODY
+        conn,
+        held,
+        failures=_s.c.failures + 1 if counts else case((failing, _s.c.failures), else_=1),
+        last_error=error if counts else case((failing, _s.c.last_error), else_=error),
+        due_at=retry_at,
+        **_NOBODY,
     )
 
 

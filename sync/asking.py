@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Row
 
 from connectors.base import PollsSubmissions
-from connectors.errors import Ambiguous, Rejected, Retryable
+from connectors.errors import Ambiguous, Rejected, Retryable, VendorDown
 from state import intents
 from sync.context import Hub, Link, Run
 from sync.pushes import BY_NAME, Find
@@ -84,6 +84,8 @@ class _Inquiry:
         rows = {row.idempotency_key: row for row in batch}
         try:
             outcomes = self._ask(lambda: connector.poll_submission(handle, list(rows)), batch)
+        except VendorDown:
+            raise
         except Retryable as trouble:
             if self.hub.clock.now() - batch[0].sent_at >= RECEIPT_WITHIN:
                 self.result_lost(batch, f"no result of the batch: {trouble}")
@@ -99,6 +101,8 @@ class _Inquiry:
     def look_up(self, find: Find, row: Row[Any]) -> None:
         try:
             found = self._ask(lambda: find(self.link.connector, row.body), [row])
+        except VendorDown:
+            raise
         except Retryable:
             return
         except Ambiguous as several:
@@ -128,10 +132,14 @@ class _Inquiry:
         self.run.count("unresolved")
 
     def _ask(self, question: Callable[[], Answer], about: Sequence[Row[Any]]) -> Answer:
-        """The answer. Where the vendor cannot give it now, the question is postponed."""
+        """The answer. Where the vendor cannot give it now, the question is postponed; where it is
+        known to be down, the run ends."""
         began = self.hub.clock.now()
         try:
             return question()
+        except VendorDown:
+            # Nothing was asked, so nothing is late: neither does its hour come nearer.
+            raise
         except Retryable as trouble:
             now = self.hub.clock.now()
             self.in_vain += now - began

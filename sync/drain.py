@@ -17,8 +17,8 @@ from sqlalchemy import Row
 
 from connectors.base import Outcome
 from connectors.deadline import require_time, send_before
-from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable
-from state import intents
+from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable, VendorDown
+from state import breakers, intents
 from sync import asking, doubt
 from sync.context import Hub, Link, Run
 from sync.pushes import KINDS, Kind
@@ -29,6 +29,7 @@ def push(hub: Hub, run: Run) -> None:
     """Job: bring every due intent of a connection one step further."""
     link = hub.link(run)
     _recover(hub, run, link)
+    _require_up(hub, run, link)
     asking.poll(hub, run, link)
     asking.resolve(hub, run, link)
     for kind in KINDS:
@@ -55,8 +56,20 @@ def _is_abandoned(hub: Hub, row: Row[Any]) -> bool:
     return over or not hub.sender.lives(row.owner)
 
 
+def _require_up(hub: Hub, run: Run, link: Link) -> None:
+    """Raise ``VendorDown`` before anything is claimed, asked or postponed in vain."""
+    if run.dry_run:
+        return
+    now = hub.clock.now()
+    with hub.store.read() as conn:
+        down = breakers.down(conn).get(link.name)
+    if down is not None and down.keeps_out(now):
+        raise VendorDown(link.name, down.since, (down.next_try - now).total_seconds())
+
+
 def _send_all(hub: Hub, run: Run, link: Link, kind: Kind) -> None:
     while not run.stopping and not run.dry_run:
+        _require_up(hub, run, link)
         batch = _claimed(hub, run, link, kind)
         if batch is None:
             return

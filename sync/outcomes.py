@@ -8,7 +8,7 @@ from typing import Literal
 
 from sqlalchemy.exc import OperationalError
 
-from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable
+from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable, VendorDown
 from state.errors import LostLease
 
 
@@ -18,13 +18,15 @@ class Verdict:
 
     ``retry``: the same stream again, after ``retry_after`` seconds or with backoff.
     ``park_connection``: tell the operator, try again slowly. ``lost``: another run has taken over.
-    ``bug``: ours; kept moving with backoff, and shouted about.
+    ``bug``: ours; kept moving with backoff, and shouted about. ``asked``: false where the run
+    ended because the vendor is known to be down, which is no failure of the stream.
     """
 
     kind: Literal["retry", "park_connection", "lost", "bug"]
     message: str
     retry_after: float | None = None
     error: BaseException | None = None
+    asked: bool = True
 
 
 def attempt(work: Callable[[], None]) -> Verdict | None:
@@ -42,6 +44,8 @@ def classify(error: Exception) -> Verdict:
         return Verdict("lost", str(error), error=error)
     if isinstance(error, ConfigProblem):
         return Verdict("park_connection", str(error), error=error)
+    if isinstance(error, VendorDown):
+        return Verdict("retry", str(error), error.retry_after, error, asked=False)
     if isinstance(error, Retryable):
         return Verdict("retry", str(error), retry_after=error.retry_after, error=error)
     if isinstance(error, OperationalError):

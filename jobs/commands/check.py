@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from connectors.base import Finding
+from connectors.breaker import asking_anyway
 from jobs import app, webhooks
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show
@@ -121,7 +122,8 @@ def _promise_rules(installation: app.App) -> list[Finding]:
 
 def _connection(link: Link) -> list[Finding]:
     found: list[Finding] = []
-    verdict = outcomes.attempt(lambda: found.extend(link.connector.check()))
+    with asking_anyway():
+        verdict = outcomes.attempt(lambda: found.extend(link.connector.check()))
     if verdict is not None:
         remedy = "Mend it in the settings." if verdict.kind == "park_connection" else "Try again."
         found.append(Finding("connection", False, verdict.message, remedy))

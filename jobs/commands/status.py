@@ -12,7 +12,8 @@ from sqlalchemy import Row
 from jobs.catalogue import JOBS
 from jobs.commands.options import as_json, opened_store, require_connection, settings_option
 from jobs.listing import show, span
-from state import intents, runs, streams
+from state import breakers, intents, runs, streams
+from state.breakers import Down
 from state.store import Store
 
 _COLUMNS = {
@@ -27,6 +28,7 @@ _COLUMNS = {
     "counts": "last run",
     "cursor": "cursor",
     "last_error": "last error",
+    "outage": "vendor",
 }
 
 
@@ -39,7 +41,8 @@ def status(config: Path | None, connection: str | None, as_json: bool) -> None:
 
     Per connection and stream: last success, lag, cursor, parked, pending, next run. Lag is
     the time since the last success. Parked is what could not be mapped (`crossdock parked`
-    says why). Pending is what waits to be sent to the connection. Times are UTC.
+    says why). Pending is what waits to be sent to the connection. Vendor says since when it is
+    down, and when it is asked again. Times are UTC.
 
     \b
     Examples:
@@ -59,6 +62,7 @@ def _rows(store: Store, connection: str | None, now: datetime) -> list[dict[str,
     with store.read() as conn:
         latest, parked = runs.latest(conn), streams.parked_counts(conn)
         pending = intents.open_counts(conn)
+        down = breakers.down(conn)
         found = [
             stream
             for stream in streams.overview(conn)
@@ -68,6 +72,7 @@ def _rows(store: Store, connection: str | None, now: datetime) -> list[dict[str,
         ]
     return [
         _row(stream, latest.get(stream.key), now)
+        | _outage(down.get(stream.connection), now)
         | {
             "parked": parked.get((stream.connection_id, JOBS[stream.job].every)),
             "pending": pending.get(stream.connection_id) if stream.job == "push" else None,
@@ -97,6 +102,18 @@ def _row(stream: Row[Any], last: Row[Any] | None, now: datetime) -> dict[str, An
         "counts": last.counts if last else None,
         "calls": last.calls if last else None,
         "trigger": last.trigger if last else None,
+    }
+
+
+def _outage(down: Down | None, now: datetime) -> dict[str, Any]:
+    if down is None:
+        return {"outage": None, "down_since": None, "next_try_at": None}
+    wait_s = (down.next_try - now).total_seconds()
+    next_try = f"in {span(wait_s)}" if wait_s > 0 else "with the next run"
+    return {
+        "outage": f"down since {down.since:%Y-%m-%d %H:%M}, next try {next_try}",
+        "down_since": down.since,
+        "next_try_at": down.next_try,
     }
 
 

@@ -44,6 +44,10 @@ rate_bucket = table(
     Column("key", Text, primary_key=True),
     # Theoretical arrival time of the next call (GCRA), microseconds since 1970 UTC.
     Column("tat_us", BigInteger, nullable=False),
+    # Of a connection's breaker (``state.breakers``): calls in a row that met trouble, and since
+    # when. Its ``tat_us`` is the moment of the next try.
+    Column("troubles", Integer, nullable=False, server_default="0"),
+    Column("since_us", BigInteger, nullable=True),
 )
 
 inbox = table(

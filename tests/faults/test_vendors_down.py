@@ -11,7 +11,7 @@ from sandbox.spoiling import RETRY_AFTER
 from state import streams
 from tests.acceptance.trading import Trade
 from tests.faults import scene
-from tests.faults.scene import SELLER, SHOP, buy, known, look, pass_time
+from tests.faults.scene import BOB, LABELS, SELLER, SHOP, buy, known, look, pass_time
 
 
 def test_fault_row_21_every_spelling_of_retry_after_is_honoured_within_reason(
@@ -32,7 +32,7 @@ def test_fault_row_21_every_spelling_of_retry_after_is_honoured_within_reason(
     assert len(trade.sandbox.faults.struck) == 2 + len(RETRY_AFTER)
 
 
-def test_fault_row_23_an_outage_of_six_hours_is_met_with_one_call_a_run(trade: Trade) -> None:
+def test_fault_row_23_an_outage_of_six_hours_is_met_with_few_probes(trade: Trade) -> None:
     key = streams.key_of("pull-orders", SHOP)
 
     def calls_in(hours: int) -> int:
@@ -47,10 +47,39 @@ def test_fault_row_23_an_outage_of_six_hours_is_met_with_one_call_a_run(trade: T
     ids = buy(trade, 3)
     until = trade.clock.now() + timedelta(hours=6)
     trade.sandbox.faults.add("woocommerce:*", "503", until=until)
-    # Every ten minutes one, and those before the waits have grown so long.
-    assert calls_in(6) <= 6 * 6 + 12
+    # Three until it is known, and then every twenty minutes one.
+    assert calls_in(6) <= 3 + 3 + 6 * 3
     assert calls_in(1) <= 5
     assert known(trade) == set(ids)
+
+
+def test_fault_row_23_who_is_put_off_neither_fails_nor_uses_up_an_attempt(trade: Trade) -> None:
+    buy(trade, 1, SHOP, "MUG-RED", 200)
+    buy(trade, 3)
+    rules = [trade.sandbox.faults.add(f"{name}:*", "503") for name in ("shipbob", "shipengine")]
+    for _ in range(3):
+        scene.work(trade)
+        pass_time(trade, hours=1)
+    put_off = 0
+    for connection in (BOB, LABELS):
+        look(trade, "push", connection)
+        calls, waiting = trade.sandbox.calls.counts(), intents_of(trade)
+        for _ in range(5):
+            ended = look(trade, "push", connection)
+            put_off += ended.verdict is not None and not ended.verdict.asked
+        assert trade.sandbox.calls.counts() == calls
+        assert intents_of(trade) == waiting
+    assert put_off >= 5
+    for rule in rules:
+        rule.probability = 0.0
+    scene.work_through(trade, 2)
+    assert set(scene.states(trade).values()) == {"closed"}
+    scene.assert_sound(trade)
+
+
+def intents_of(trade: Trade) -> list[list[tuple[str, int]]]:
+    """(state, attempts) of every intent that asks for work."""
+    return [scene.intents(trade, kind) for kind in ("fulfilment_order", "label")]
 
 
 def test_fault_row_28_a_page_that_cannot_be_read_loses_nothing(trade: Trade) -> None:

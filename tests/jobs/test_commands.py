@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.registry import CONNECTORS
+from jobs import app
 from jobs.catalogue import JOBS
 from jobs.cli import cli
 from jobs.clock import SystemClock
@@ -22,6 +23,8 @@ from sandbox.server import serve
 from sandbox.vendors import woocommerce
 from sandbox.world import World
 from state import streams
+from state.breakers import Breakers
+from state.circuit import OPENS_AT
 from state.store import Store
 from tests.jobs.commands import Commands
 
@@ -152,6 +155,26 @@ def test_status_shows_every_stream(crossdock: Commands) -> None:
     table = crossdock("status").stdout
     assert "pull-orders" in table
     assert "shop-eu" in table
+
+
+def test_status_tells_of_a_vendor_that_is_down(crossdock: Commands) -> None:
+    crossdock.json("once", "pull-orders", "shop-eu")
+    configuration = app.load(crossdock.settings)
+    store, clock = app.store_of(configuration.settings), app.clock_of(configuration.settings)
+    breaker = Breakers(store, clock)
+    for _ in range(OPENS_AT):
+        breaker.leave("shop-eu", "trouble", probe=False)
+    store.close()
+    rows = {row["stream"]: row for row in crossdock.json("status")}
+    pulled = rows["pull-orders:shop-eu"]
+    assert pulled["outage"].startswith(f"down since {clock.now():%Y-%m-%d}")
+    assert ", next try in 1m" in pulled["outage"] or ", next try in 2m" in pulled["outage"]
+    assert pulled["down_since"] < pulled["next_try_at"]
+    assert rows["allocate"]["outage"] is None
+    assert "down since" in crossdock("status").stdout
+    # A person who asks is not kept out, and what is answered then counts for everybody.
+    crossdock("check", "shop-eu")
+    assert crossdock.json("status", "shop-eu")[0]["outage"] is None
 
 
 def test_status_of_a_stream_that_fails_tells_why(

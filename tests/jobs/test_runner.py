@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connectors.errors import ConfigProblem, RateLimited, Unreachable
+from connectors.errors import ConfigProblem, RateLimited, Unreachable, VendorDown
 from connectors.http import Call
 from jobs.running import Order, count_call
 from state import runs, streams
@@ -136,6 +136,35 @@ def test_a_request_joins_the_transaction_and_is_hinted_after_it(bench: Any) -> N
     bench.runner(hint=hints.append).run_due(key)
     assert [bench.row(name).want for name in ("promise", "allocate")] == [1, 0]
     assert hints == [{"promise"}]
+
+
+def test_a_run_that_was_put_off_is_no_failure_and_keeps_the_error_that_was_met(
+    bench: Any,
+) -> None:
+    errors: list[Exception] = [Unreachable("answered 503")]
+    errors += [VendorDown("shop", bench.clock.now(), 300.0)] * 3
+
+    def job(_hub: Any, _run: Any) -> None:
+        raise errors.pop(0)
+
+    key = bench.stream(job)
+    runner = bench.runner(dice=random.Random(7))
+    for _ in range(4):
+        runner.run_once(key, Order("once"))
+    stream = bench.row(key)
+    assert (stream.failures, stream.last_error) == (1, "answered 503")
+    # Not all at once when the next try may be made.
+    assert 300 < (stream.due_at - bench.clock.now()).total_seconds() <= 330
+
+
+def test_a_stream_that_was_only_put_off_waits_for_its_turn_when_it_is_wanted(bench: Any) -> None:
+    key = bench.stream(raising(VendorDown("shop", bench.clock.now(), 300.0)))
+    bench.runner().run_due(key)
+    due_at = bench.row(key).due_at
+    with bench.store.write() as conn:
+        streams.request(conn, key, bench.clock.now())
+    assert bench.row(key).due_at == due_at
+    assert "not asked" in bench.row(key).last_error
 
 
 def test_cursor_and_requests_only_inside_their_own_transaction(bench: Any) -> None:

@@ -41,9 +41,8 @@ def test_goal_g4_planted_bugs_are_noticed() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_goal_g12_what_an_outage_held_up_is_soon_caught_up_with() -> None:
-    """Its calls are too many (see ``docs/simulation.md``): that is told, and not overlooked."""
+def test_goal_g12_an_outage_costs_few_calls_and_is_soon_caught_up_with() -> None:
     found = outage.prove("pull-request")
+    assert found.holds, (found.violations, found.planted)
     assert found.injections["503"] > 0
-    assert float(found.figures["1 h: drained in outages"]) <= outage.DRAINED_WITHIN
-    assert found.planted["no backoff"] == "calls"
+    assert set(found.planted.values()) == {"calls", "drained"}

@@ -13,10 +13,19 @@ from hypothesis import strategies as st
 from sqlalchemy import Row, select
 
 from connectors.base import Outcome, Push
-from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable, Unreachable
+from connectors.errors import (
+    Ambiguous,
+    ConfigProblem,
+    Rejected,
+    Retryable,
+    Unreachable,
+    VendorDown,
+)
 from mappings import canonical as c
 from state import intents
 from state import tables as t
+from state.breakers import Breakers
+from state.circuit import OPENS_AT
 from sync import allocation, drain, intake
 from tests.sync.conftest import Bench, JobRun, woo_order
 from tests.sync.promise.setting import listed, promise, push, stock_keys, written
@@ -265,6 +274,35 @@ def test_a_feed_without_a_readable_report_does_not_hold_up_its_listing_for_ever(
     assert rows(bench)[0].attempts > 1, "after six hours it is written again"
 
 
+def test_fault_row_69_no_feed_is_given_up_while_its_vendor_is_known_to_be_down(
+    bench: Bench, feeds: Feeds
+) -> None:
+    feeds.ends = {"11": VendorDown("shop", bench.clock.now(), 300.0)}
+    before = [(row.state, row.attempts, row.not_before) for row in rows(bench)]
+    for _ in range(10):
+        bench.clock.advance(3600)
+        with pytest.raises(VendorDown):
+            push(bench)
+    assert [(row.state, row.attempts, row.not_before) for row in rows(bench)] == before
+    assert set(feeds.polled) == {"feed-11"}
+
+
+def test_fault_row_23_nothing_is_claimed_while_the_vendor_is_down(
+    bench: Bench, feeds: Feeds
+) -> None:
+    breaker = Breakers(bench.store, bench.clock)
+    for _ in range(OPENS_AT):
+        breaker.leave("shop", "trouble", probe=False)
+    before = [(row.state, row.attempts) for row in rows(bench)]
+    with pytest.raises(VendorDown, match="the next try is in"):
+        push(bench)
+    assert [(row.state, row.attempts) for row in rows(bench)] == before
+    assert feeds.polled == []
+    breaker.leave("shop", "answered", probe=False)
+    push(bench)
+    assert [row.attempts for row in rows(bench)] == [1, 1, 1]
+
+
 def test_a_vendor_that_is_down_is_not_asked_about_every_feed(bench: Bench, feeds: Feeds) -> None:
     polled: list[str] = []
 
@@ -351,6 +389,18 @@ def test_fault_row_56_a_refused_look_up_proves_nothing_and_ends_with_a_person(
     push_labels(bench)
     assert [row.state for row in rows(bench, "label")] == ["review", "done"]
     assert bench.carrier.bought == 1
+
+
+def test_fault_row_69_no_look_up_is_put_off_because_the_vendor_is_known_to_be_down(
+    unknown_label: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = unknown_label
+    (first, *_) = rows(bench, "label")
+    find_trouble(bench, VendorDown("carrier", bench.clock.now(), 300.0), monkeypatch)
+    with pytest.raises(VendorDown):
+        push_labels(bench)
+    (after, *_) = rows(bench, "label")
+    assert (after.state, after.not_before) == ("unknown", first.not_before)
 
 
 def test_a_look_up_without_an_answer_is_made_again_later(
