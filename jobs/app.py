@@ -20,7 +20,7 @@ from connectors.base import Connector, EstimatesRates
 from connectors.errors import ConfigProblem
 from connectors.http import Bounds, Door
 from connectors.registry import CONNECTORS
-from jobs import collector, leases, roster, settings_loader
+from jobs import collector, leases, roster, settings_audit, settings_loader
 from jobs.catalogue import JOBS, Job
 from jobs.clock import Clock, ScaledClock, SystemClock
 from jobs.engine import Engine
@@ -254,7 +254,9 @@ def open_app(
     connectors = _connectors(configuration, definitions, door)
     with store.write() as conn:
         migrate.one_at_a_time(conn)
+        before = settings_audit.picture(conn)
         ids = roster.register(conn, settings, connectors)
+        settings_audit.note(conn, before, configuration.path.name, clock.now())
         keeps = keeps_by_id(conn, configuration)
     links = {
         name: Link(

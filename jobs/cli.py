@@ -13,6 +13,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from connectors.errors import CrossdockError
+from jobs import accountable
 from jobs.commands import COMMANDS
 from jobs.problems import OperatorError, UsageProblem
 from mappings import DefinitionsInvalid
@@ -80,9 +81,16 @@ def _version() -> str:
     envvar="CROSSDOCK_CONFIG",
     help="The settings file; default is settings.toml in this folder.",
 )
+@click.option(
+    "--actor",
+    default="",
+    envvar="CROSSDOCK_ACTOR",
+    help="Who gives the command, where many share one user; kept in the audit trail.",
+)
+@click.option("--because", default="", help="Why; kept in the audit trail.")
 @click.version_option(_version(), prog_name="crossdock")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None) -> None:
+def cli(ctx: click.Context, config: Path | None, actor: str, because: str) -> None:
     """Pull orders from every channel, have them shipped, write back tracking and stock.
 
     \b
@@ -92,6 +100,7 @@ def cli(ctx: click.Context, config: Path | None) -> None:
       crossdock run            run until told to stop
     """
     ctx.obj = config
+    accountable.note(ctx, actor, because)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What happened: events of an order, its holds, and the audit trail."""
+"""What happened: events of an order, its holds, and the audit trail (``audit_chain``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from state import tables as t
+from state.audit_chain import add as audit
 from state.batches import among
+
+__all__ = [
+    "TO_SETTLE",
+    "audit",
+    "event",
+    "events",
+    "lifted_reasons",
+    "open_holds",
+    "place_hold",
+    "release_holds",
+]
 
 _AND = "; "
 """Between the reasons of one hold."""
@@ -109,29 +121,3 @@ def lifted_reasons(conn: Connection, order_id: int, kind: str) -> set[str]:
     query = select(t.hold.c.reason).where(where, t.hold.c.released_at.is_not(None))
     told = list(conn.scalars(query))
     return {*told, *(reason for one in told for reason in one.split(_AND))}
-
-
-def audit(
-    conn: Connection,
-    *,
-    actor: str,
-    action: str,
-    subject: tuple[str, int],
-    before: Any = None,
-    after: Any = None,
-    reason: str = "",
-    now: datetime,
-) -> None:
-    """Write down what a person changed, in the transaction that changes it."""
-    conn.execute(
-        insert(t.audit_event).values(
-            at=now,
-            actor=actor,
-            action=action,
-            subject_type=subject[0],
-            subject_id=subject[1],
-            before=before,
-            after=after,
-            reason=reason,
-        )
-    )

@@ -37,7 +37,12 @@ _UNSETTLED = ("planned", "sending", "unknown")
 
 
 def begin(
-    conn: Connection, taken_at: datetime, now: datetime, actor: str, former_fence: int
+    conn: Connection,
+    taken_at: datetime,
+    now: datetime,
+    actor: str,
+    former_fence: int,
+    reason: str = "",
 ) -> int:
     """Make everything in flight safe, in the transaction that fills the store; answers the number
     of intents of which nobody knows any more whether they were sent.
@@ -71,6 +76,7 @@ def begin(
         action="restore",
         subject=("restoration", number),
         after={"taken_at": taken_at.isoformat(), "intents_in_doubt": doubtful},
+        reason=reason,
         now=now,
     )
     return doubtful

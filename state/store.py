@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import DBAPIError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from state.audit_chain import sealing
 from state.dirty_marks import marking
 
 BUSY_TIMEOUT_S = 20
@@ -47,7 +48,7 @@ class Store:
         For what is worth less than waiting for the disk.
         """
         engine = self.engine if durable or not self.is_sqlite else self._hasty_engine
-        with engine.begin() as connection, marking(connection):
+        with engine.begin() as connection, sealing(connection), marking(connection):
             if not durable and not self.is_sqlite:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield connection

@@ -261,6 +261,8 @@ REPAIRS = (
 )
 
 FOR_A_PERSON = {
+    "audit_trail": "compare with the newest backup that `crossdock restore --into` can show you; "
+    "docs/operations.md says how",
     "one_label_per_work": "void the label that is too much at the carrier, then "
     "`crossdock explain ORDER`; which one is on the parcel only the warehouse knows",
     "handed_over_once": "cancel one of the two at the location",

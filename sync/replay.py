@@ -53,6 +53,7 @@ class Replay:
     since: datetime | None
     dry_run: bool
     actor: str
+    reason: str = ""
 
     def run(self) -> Iterator[Replayed]:
         """Replay, yielding as it goes; each order is a transaction of its own.
@@ -81,6 +82,7 @@ class Replay:
                 action="replay",
                 subject=("connection", self.link.id),
                 after={"definition": f"{definition.name}/{definition.version}", **results},
+                reason=self.reason,
                 now=self.hub.clock.now(),
             )
 
@@ -129,7 +131,7 @@ class Replay:
                 "older" if taken.counts.get("stale") else "unparked",
                 consequences=tuple(told),
             )
-            self._end(conn, taken.wake)
+            self._end(conn, kept.id, done, taken.wake)
         return done
 
     def _explain_anew(self, row: Row[Any], reading: Reading) -> None:
@@ -204,14 +206,27 @@ class Replay:
             told = list(consequences(before, after))
             if after.handed_over and any(name.startswith("ship_to.") for name in fields):
                 told.append("what was handed over goes to the former address")
-            self._end(conn, wake)
-        return Replayed(row.external_id, "changed", fields, tuple(told))
+            done = Replayed(row.external_id, "changed", fields, tuple(told))
+            self._end(conn, old.id, done, wake)
+        return done
 
-    def _end(self, conn: Connection, wake: set[str]) -> None:
-        """End one order's transaction: wake who has work now, or forget it all."""
+    def _end(self, conn: Connection, order_id: int, done: Replayed, wake: set[str]) -> None:
+        """End one order's transaction: say who did it and wake who has work now, or forget it all.
+
+        In each of them: whoever stops a replay half way has changed the orders before.
+        """
         if self.dry_run:
             conn.rollback()
             return
+        history.audit(
+            conn,
+            actor=self.actor,
+            action="replay_order",
+            subject=("sales_order", order_id),
+            after={"result": done.result, "fields": list(done.fields)},
+            reason=self.reason,
+            now=self.hub.clock.now(),
+        )
         for key in sorted(quoting.asked_first(self.hub, wake)):
             streams.request(conn, key, self.hub.clock.now())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from jobs import app
+from jobs import accountable, app
 from jobs.clock import Clock
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.listing import show_json, span
@@ -204,7 +203,9 @@ def _put(store: Store, file: Path, summary: Summary, clock: Clock, as_json: bool
 
     def safe(conn: Any, header: Header, fence: int) -> None:
         nonlocal in_doubt
-        in_doubt = restorations.begin(conn, header.taken_at, now, getpass.getuser(), fence)
+        in_doubt = restorations.begin(
+            conn, header.taken_at, now, accountable.actor(), fence, accountable.reason()
+        )
 
     kept = backups.put(store, file, summary, now, safe, _progress(as_json))
     age_s = (now - summary.header.taken_at).total_seconds()

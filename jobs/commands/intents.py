@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy import Row
 
+from jobs import accountable
 from jobs.commands.options import as_json, opened, opened_store, settings_option
 from jobs.listing import show, show_json
 from jobs.problems import UsageProblem
@@ -158,7 +158,9 @@ def resolve(
         raise UsageProblem("Say either --done NUMBER or --not-done.", "Look at the vendor first.")
     if not reason.strip() or (done is not None and not done.strip()):
         raise UsageProblem("The number and the reason cannot be empty.", "Say how you know.")
-    found = resolving.Found(done, reason, getpass.getuser(), tracking, carrier)
+    found = resolving.Found(
+        done, accountable.reason(reason), accountable.actor(), tracking, carrier
+    )
     with opened(config) as installation:
         hub = installation.hub
         link, row = _found(installation, key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from jobs import app
+from jobs import accountable, app
 from jobs.catalogue import JOBS, Job
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show
 from jobs.problems import OperatorError, UsageProblem
 from jobs.runner import Ended, Runner
 from jobs.running import Order
-from state import holds, streams
+from state import history, holds, streams
 from sync.guard import watch
 
 _COLUMNS = {
@@ -83,6 +82,8 @@ def once(
         app.set_up_streams(installation)
         if approve is not None:
             names = [_approved(installation, JOBS[job], names, approve)]
+        if not dry_run:
+            _note(installation, job, names, since)
         runner = installation.runner("once")
         runner.heartbeat.start()
         try:
@@ -94,6 +95,20 @@ def once(
         click.echo("Dry run: nothing was written or sent.")
     if any(row["result"] != "ok" for row in rows):
         raise OperatorError("Not every run went well.", "See the error above.")
+
+
+def _note(installation: app.App, job: str, names: list[str | None], since: str | None) -> None:
+    """Before the runs: what they do is told of each of them, and not by whom it was asked for."""
+    with installation.hub.store.write() as conn:
+        history.audit(
+            conn,
+            actor=accountable.actor(),
+            action="run_once",
+            subject=("stream", 0),
+            after={"streams": [streams.key_of(job, name) for name in names], "since": since},
+            reason=accountable.reason(),
+            now=installation.clock.now(),
+        )
 
 
 def _connections(installation: app.App, job: Job, given: str | None) -> list[str | None]:
@@ -123,7 +138,13 @@ def _approved(installation: app.App, job: Job, names: list[str | None], number: 
                 f"The guard holds no run {number} of {job.name}.",
                 "See `crossdock guard list`.",
             )
-        if not watch.approve(conn, number, getpass.getuser(), installation.clock.now()):
+        if not watch.approve(
+            conn,
+            number,
+            accountable.actor(),
+            installation.clock.now(),
+            reason=accountable.reason(),
+        ):
             raise UsageProblem(
                 f"Run {number} is not held any more: it is {hold.state}.",
                 "See `crossdock guard list`: a later run may be held with another difference.",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
+from jobs import accountable
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show, show_json
 from jobs.problems import UsageProblem
-from state import orders, streams
+from state import history, orders, streams
 from state.store import Store
 from sync import parked as sync_parked
 from sync import quoting
@@ -73,6 +75,7 @@ def retry(config: Path | None, connection: str | None, as_json: bool) -> None:
             if connection in (None, name):
                 with hub.store.write() as conn:
                     counts, wake = sync_parked.retry(conn, hub, link)
+                    _note(conn, link.id, counts, hub.clock.now())
                     for key in sorted(quoting.asked_first(hub, wake)):
                         streams.request(conn, key, hub.clock.now())
                 rows.append({"connection": name, **counts})
@@ -84,6 +87,19 @@ def retry(config: Path | None, connection: str | None, as_json: bool) -> None:
         "listings_retried": "listings tried",
     }
     show(rows, columns, as_json=as_json)
+
+
+def _note(conn: Connection, connection_id: int, counts: Mapping[str, int], now: datetime) -> None:
+    if any(counts.values()):
+        history.audit(
+            conn,
+            actor=accountable.actor(),
+            action="retry_parked",
+            subject=("connection", connection_id),
+            after=dict(counts),
+            reason=accountable.reason(),
+            now=now,
+        )
 
 
 @click.command()
@@ -105,7 +121,9 @@ def release(config: Path | None, order: str, reason: str, as_json: bool) -> None
         row = find_order(hub.store, order)
         now = hub.clock.now()
         with hub.store.write() as conn:
-            lifted = sync_parked.release(conn, row.id, getpass.getuser(), reason, now)
+            lifted = sync_parked.release(
+                conn, row.id, accountable.actor(), accountable.reason(reason), now
+            )
             for key in sorted(quoting.asked_first(hub, {"allocate"})):
                 streams.request(conn, key, now)
     if as_json:

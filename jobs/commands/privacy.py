@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from connectors.dropfolder import write_atomically
-from jobs import roster
+from jobs import accountable, roster
 from jobs.app import App, keeps_by_id
 from jobs.commands.options import as_json, opened, opened_store, settings_option
 from jobs.listing import show, show_json
@@ -127,7 +126,7 @@ def erase(
       crossdock privacy erase ada@example.com --reason "ticket 481" --except-open --yes
     """
     with opened(config) as installation:
-        asked = Asked(email, getpass.getuser(), reason)
+        asked = Asked(email, accountable.actor(), accountable.reason(reason))
         with installation.hub.store.read() as conn:
             person = people.find(conn, email)
             needed = erasure.still_open(conn, person)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
+from jobs import accountable
 from jobs.commands.options import opened_store
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
@@ -44,7 +44,7 @@ def repair(config: Path | None, *, dry_run: bool, yes: bool, reason: str, as_jso
             if not as_json:
                 _explain(one, changes)
             if not dry_run and (yes or click.confirm("Write this?", default=False)):
-                changes = _written(store, one, now, reason or "crossdock audit --repair")
+                changes = _written(store, one, now, accountable.reason(reason))
                 written += _rows(one, changes)
             elif dry_run:
                 written += _rows(one, changes)
@@ -56,14 +56,14 @@ def repair(config: Path | None, *, dry_run: bool, yes: bool, reason: str, as_jso
 
 def _rehearsed(store: Store, one: Repair, now: datetime) -> list[Change]:
     with store.write() as conn:
-        changes = repairs.apply(conn, one, now, getpass.getuser(), "rehearsal")
+        changes = repairs.apply(conn, one, now, accountable.actor(), "rehearsal")
         conn.rollback()
     return changes
 
 
 def _written(store: Store, one: Repair, now: datetime, reason: str) -> list[Change]:
     def work(conn: Connection) -> list[Change]:
-        changes = repairs.apply(conn, one, now, getpass.getuser(), reason)
+        changes = repairs.apply(conn, one, now, accountable.actor(), reason)
         streams.request(conn, "allocate", now)
         streams.request(conn, "promise", now)
         return changes

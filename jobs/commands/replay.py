@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from connectors.base import PullsOrders
+from jobs import accountable
 from jobs.app import App
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show_json, shown
@@ -80,7 +80,7 @@ def _replay(installation: App, connection: str, since: str | None, dry_run: bool
         title = link.connector.info.title
         raise UsageProblem(f"{connection} has no orders: a {title} does not offer them.")
     start = moment(since, link.timezone, installation.clock.now()) if since else None
-    return Replay(installation.hub, link, start, dry_run, getpass.getuser())
+    return Replay(installation.hub, link, start, dry_run, accountable.actor(), accountable.reason())
 
 
 def _as_json(done: Replayed) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import Connection
 
+from jobs import accountable
 from jobs.app import App
 from jobs.commands.options import as_json, opened, opened_store, require_connection, settings_option
 from jobs.listing import show, show_json
@@ -57,12 +58,28 @@ def import_(config: Path | None, file: Path, as_json: bool) -> None:
             raise OperatorError(str(problem)) from None
         with store.write() as conn:
             new, amended = imports.import_skus(conn, rows)
+            told = {"file": file.name, "new": new, "amended": amended}
+            _note(conn, "import_skus", 0, told, clock.now())
             streams.request_all(conn, "pull-listings", clock.now())
             streams.request(conn, "promise", clock.now())
     if as_json:
         show_json({"new": new, "amended": amended})
     else:
         click.echo(f"{new} new SKUs, {amended} amended.")
+
+
+def _note(
+    conn: Connection, action: str, sku_id: int, after: Mapping[str, Any], now: datetime
+) -> None:
+    history.audit(
+        conn,
+        actor=accountable.actor(),
+        action=action,
+        subject=("sku", sku_id),
+        after=after,
+        reason=accountable.reason(),
+        now=now,
+    )
 
 
 @sku.command("alias")
@@ -123,13 +140,14 @@ def link(config: Path | None, name: str, code: str, connection: str | None, as_j
     with opened(config) as installation:
         hub, now = installation.hub, installation.clock.now()
         with _writing(installation, connection) as conn:
-            _remember(conn, name, code, connection, now)
+            known = _remember(conn, name, code, connection, now)
             freed = sum(
                 parked.unpark_lines(conn, one, now)
                 for one in hub.links.values()
                 if connection in (None, one.name)
             )
             if freed:
+                _note(conn, "free_lines", known, {"name": name, "lines": freed}, now)
                 streams.request(conn, "allocate", now)
                 streams.request(conn, "promise", now)
     if as_json:
@@ -146,10 +164,8 @@ def _writing(installation: App, connection: str | None) -> Iterator[Connection]:
         yield conn
 
 
-def _remember(
-    conn: Connection, name: str, code: str, connection: str | None, now: datetime
-) -> None:
-    """Give our SKU ``code`` the further name, on one connection or (null) everywhere."""
+def _remember(conn: Connection, name: str, code: str, connection: str | None, now: datetime) -> int:
+    """Give our SKU ``code`` the further name, on one connection or (null) everywhere; its id."""
     row = catalogue.by_code(conn, code)
     if row is None:
         raise UsageProblem(f"There is no SKU {code!r}.", "Import it first.")
@@ -160,12 +176,6 @@ def _remember(
         connection_id=catalogue.connection_id(conn, connection) if connection else None,
         scheme="channel_sku",
     )
-    history.audit(
-        conn,
-        actor=getpass.getuser(),
-        action="add_alias",
-        subject=("sku", row.id),
-        after={"alias": name, "connection": connection},
-        now=now,
-    )
+    _note(conn, "add_alias", row.id, {"alias": name, "connection": connection}, now)
     streams.request_all(conn, "pull-listings", now)
+    return int(row.id)

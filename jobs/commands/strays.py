@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from connectors.base import BuysLabels
 from connectors.errors import CrossdockError
+from jobs import accountable
 from jobs.commands.options import as_json, opened, opened_store, settings_option
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
@@ -94,10 +94,11 @@ def void(config: Path | None, number: int, as_json: bool) -> None:
             found.settle(conn, number, now)
             history.audit(
                 conn,
-                actor=getpass.getuser(),
+                actor=accountable.actor(),
                 action="stray_voided",
                 subject=("stray_effect", number),
                 before={"label": row.external_id, "cost": row.cost, "currency": row.currency},
+                reason=accountable.reason(),
                 now=now,
             )
     if as_json:

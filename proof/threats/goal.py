@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from proof.evidence import Evidence, Size
 from proof.fuzz.clock import measured
-from proof.threats import paths, requests, texts
+from proof.threats import hostile, leaks, paths, requests, texts, trail
 from proof.threats.check import Checked
 
 CHECKS: Mapping[str, Callable[[], Checked]] = {
@@ -17,6 +17,9 @@ CHECKS: Mapping[str, Callable[[], Checked]] = {
     "T17": paths.t17,
     "T18": paths.t18,
     "T21": texts.t21,
+    "T21 in a whole hub": leaks.t21,
+    "T25": trail.t25,
+    "T26": hostile.t26,
     "T29": paths.t29,
     "T31": texts.t31,
 }

@@ -208,7 +208,7 @@ def _as_it_is(text: str, _secrets: Sequence[str] = (), _limit: int = 0, **_: Any
 def _t21(size: int) -> list[str]:
     rng = Random(21)
     violations: list[str] = []
-    with _logged(set(SECRETS.values())) as written:
+    with logged(set(SECRETS.values())) as written:
         log = structlog.get_logger()
         for number in range(size):
             scenario = rng.choice(SCENARIOS)
@@ -230,8 +230,8 @@ def _t21(size: int) -> list[str]:
 
 
 @contextmanager
-def _logged(secrets: set[str]) -> Iterator[io.StringIO]:
-
+def logged(secrets: set[str]) -> Iterator[io.StringIO]:
+    """The log at level debug, as JSON lines, for as long as the block lasts."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     written = io.StringIO()
@@ -295,7 +295,7 @@ def _t31() -> list[str]:
             violations.append(f"the table: {text!r} gets through")
         if not redact(text).isprintable():
             violations.append(f"the message: {text!r} gets through")
-    with _logged(set()) as written:
+    with logged(set()) as written:
         for text in TERMINAL:
             structlog.get_logger().warning("named", name=text)
     lines = written.getvalue().splitlines()

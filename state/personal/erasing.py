@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, or_, select, update
+from sqlalchemy import Connection, Row, Table, case, func, or_, select, update
 
-from state import inbox
+from state import audit_chain, inbox
 from state import tables as t
 from state.batches import among, insert_rows
 from state.personal import places
@@ -45,11 +46,11 @@ def _addresses(conn: Connection, order_id: int) -> list[Mapping[str, Any]]:
     return [*found, *sent]
 
 
-def erase_order(conn: Connection, order: Row[Any], now: datetime) -> Counter[str]:
+def erase_order(conn: Connection, order: Row[Any], now: datetime, by: str) -> Counter[str]:
     """Erase everything personal of an order; returns how many rows changed, by table.
 
     ``order`` has an id, connection_id, channel_order_id and raw_id. Erasing it once more changes
-    nothing.
+    nothing. ``by``: whom the audit trail names where words are taken out of it.
     """
     changed: Counter[str] = Counter()
     words = words_of(conn, [order.id])
@@ -57,9 +58,10 @@ def erase_order(conn: Connection, order: Row[Any], now: datetime) -> Counter[str
     changed["inbox"] = erase_payloads(conn, keys, now)
     changed["intent"] += _shorten_addresses(conn, order.id)
     changed["routing_decision"] += _forget_destinations(conn, order.id)
+    write = partial(_write, conn, by, now)
     for place in places.PLACES:
         changed[place.table.name] += _blank(conn, place, order.id)
-        changed[place.table.name] += _scrub(conn, place, order.id, words)
+        changed[place.table.name] += _scrub(conn, place, order.id, words, write)
     mine = t.sales_order.c.id == order.id
     conn.execute(update(t.sales_order).where(mine).values(waits_for="", erased_at=now))
     return +changed
@@ -113,22 +115,35 @@ def _blank(conn: Connection, place: places.Place, order_id: int) -> int:
     return conn.execute(update(place.table).where(where).values(values)).rowcount
 
 
-def _scrub(conn: Connection, place: places.Place, order_id: int, words: Words) -> int:
+_Write = Callable[[Table, int, Mapping[str, Any]], None]
+
+
+def _write(
+    conn: Connection, by: str, now: datetime, table: Table, row_id: int, values: Mapping[str, Any]
+) -> None:
+    """Put other words into a row. The audit trail is sealed: its chain is told of them."""
+    if table is t.audit_event:
+        audit_chain.scrub(conn, row_id, values, by, now)
+    else:
+        conn.execute(update(table).where(table.c.id == row_id).values(values))
+
+
+def _scrub(
+    conn: Connection, place: places.Place, order_id: int, words: Words, write: _Write
+) -> int:
     if not place.scrub:
         return 0
-    key = place.table.c.id
     columns = [place.table.c[name] for name in place.scrub]
-    rows = list(conn.execute(select(key, *columns).where(place.rows(order_id))))
-    return sum(_scrub_row(conn, place, row, words) for row in rows)
-
-
-def _scrub_row(conn: Connection, place: places.Place, row: Row[Any], words: Words) -> bool:
-    before = {name: row._mapping[name] for name in place.scrub}
-    after = {name: words.scrub_all(value) for name, value in before.items()}
-    values = {name: value for name, value in after.items() if value != before[name]}
-    if values:
-        conn.execute(update(place.table).where(place.table.c.id == row.id).values(values))
-    return bool(values)
+    rows = conn.execute(select(place.table.c.id, *columns).where(place.rows(order_id)))
+    changed = 0
+    for row in list(rows):
+        before = {name: row._mapping[name] for name in place.scrub}
+        after = {name: words.scrub_all(value) for name, value in before.items()}
+        values = {name: value for name, value in after.items() if value != before[name]}
+        if values:
+            write(place.table, row.id, values)
+            changed += 1
+    return changed
 
 
 def _shorten_addresses(conn: Connection, order_id: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from state.tables.audit import audit_event, audit_head
 from state.tables.base import metadata
 from state.tables.catalogue import (
     channel_listing,
@@ -35,7 +36,6 @@ from state.tables.orders import (
     tax_line,
 )
 from state.tables.plumbing import (
-    audit_event,
     connection,
     inbox,
     intent,
@@ -72,6 +72,7 @@ from state.tables.stock import (
 __all__ = [
     "address",
     "audit_event",
+    "audit_head",
     "bundle_component",
     "channel_availability",
     "channel_listing",

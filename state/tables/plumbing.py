@@ -1,4 +1,4 @@
-"""Connections, streams, inbox, intents, runs, audit: what keeps the machine going."""
+"""Connections, streams, inbox, intents, runs: what keeps the machine going."""
 
 from __future__ import annotations
 
@@ -175,20 +175,6 @@ run = table(
     Column("cursor_after", Json, nullable=True),
     words("error"),
     Index("ix_run_stream", "stream_key", "id"),
-)
-
-audit_event = table(
-    "audit_event",
-    pk(),
-    at("at", null=False),
-    words("actor"),
-    words("action"),
-    words("subject_type"),
-    Column("subject_id", BigInteger, nullable=False),
-    Column("before", Json, nullable=True),
-    Column("after", Json, nullable=True),
-    words("reason"),
-    Index("ix_audit_event_subject", "subject_type", "subject_id"),
 )
 
 # Every time this store came out of a backup: from then on it can be told what may have happened

@@ -157,7 +157,7 @@ def holding(hub: Hub, run: Run) -> Iterator[None]:
         ) from None
 
 
-def approve(conn: Connection, number: int, actor: str, now: datetime) -> bool:
+def approve(conn: Connection, number: int, actor: str, now: datetime, reason: str = "") -> bool:
     """Let just the changes of a held run pass; false when it is not held (any more)."""
     if not holds.approve(conn, number, actor, now):
         return False
@@ -167,6 +167,7 @@ def approve(conn: Connection, number: int, actor: str, now: datetime) -> bool:
         action="approve_held_run",
         subject=("guard_hold", number),
         after={"state": "approved"},
+        reason=reason,
         now=now,
     )
     return True

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select, text
 
 from state import tables as t
+from state.audit_check import Witness, breaks
 from sync.invariants import handover, money, orders, stock
 from sync.invariants.decisions import SAMPLE, Remade, remake
 from sync.invariants.rule import Rule, Violation
@@ -20,10 +21,14 @@ __all__ = ["RULES", "SAMPLE", "Remade", "Rule", "Violation", "check", "remake", 
 RULES: Sequence[Rule] = (*orders.RULES, *stock.RULES, *money.RULES, *handover.RULES)
 
 
-def check(conn: Connection) -> list[Violation]:
-    """Every violation of every invariant; an empty list is the only good answer."""
+def check(conn: Connection, witness: Witness | None = None) -> list[Violation]:
+    """Every violation of every invariant; an empty list is the only good answer.
+
+    ``witness``: what the audit trail was seen to end with before.
+    """
     found = [violation for rule in RULES for violation in rule.violations(conn)]
-    return found + _dangling(conn)
+    trail = [Violation("audit_trail", one.subject, one.detail) for one in breaks(conn, witness)]
+    return found + _dangling(conn) + trail
 
 
 def _dangling(conn: Connection) -> list[Violation]:
@@ -45,6 +50,7 @@ def summary(conn: Connection) -> dict[str, int]:
         "reservations": t.reservation,
         "shipments": t.shipment,
         "intents": t.intent,
+        "audit_rows": t.audit_event,
     }
     return {
         name: conn.scalar(select(func.count()).select_from(table)) or 0

@@ -87,7 +87,7 @@ def erase(conn: Connection, person: people.Person, asked: Asked, now: datetime) 
     words = words_of(conn, person.orders, asked)
     for row in person.orders:
         if row.id not in needed:
-            erase_order(conn, row, now, done, f"erased by {asked.actor}")
+            erase_order(conn, row, now, done, Said(f"erased by {asked.actor}", asked.actor))
     loose = [row for row in person.records if row.state != "parked"]
     keys = sorted({(row.connection_id, row.topic, row.external_id) for row in loose})
     emptied = erasing.erase_payloads(conn, keys, now)
@@ -109,11 +109,19 @@ def erase(conn: Connection, person: people.Person, asked: Asked, now: datetime) 
     return done
 
 
-def erase_order(conn: Connection, order: Row[Any], now: datetime, into: Erased, told: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """``story``: what an order's story tells of its erasure. ``by``: for the audit trail."""
+
+    story: str
+    by: str
+
+
+def erase_order(conn: Connection, order: Row[Any], now: datetime, into: Erased, said: Said) -> None:
     """Erase one order and say so in its story; one that was erased before says it once."""
-    changed = erasing.erase_order(conn, order, now)
+    changed = erasing.erase_order(conn, order, now, said.by)
     if changed or order.erased_at is None:
-        history.event(conn, order.id, "personal_data_erased", told, now)
+        history.event(conn, order.id, "personal_data_erased", said.story, now)
         into.orders.append(order.id)
     into.places += changed
 

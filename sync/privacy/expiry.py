@@ -14,10 +14,12 @@ from state.personal import erasing, people, retention
 from state.personal.retention import Keep
 from sync.context import Hub, Run
 from sync.invariants.rule import Violation
-from sync.privacy.erasure import Erased, erase_files, erase_order, known_by
+from sync.privacy.erasure import Erased, Said, erase_files, erase_order, known_by
 
 TOGETHER = 100
 """Orders of one transaction."""
+
+_SAID = Said("kept for as long as it may be", "job expire-personal")
 
 GRACE = timedelta(days=1)
 """Between two runs of the job."""
@@ -74,7 +76,7 @@ def _expire_orders(hub: Hub, run: Run, connection_id: int, order_ids: Sequence[i
         done = Erased(files=files)
         for row in people.of_ids(conn, order_ids):
             if row.id not in needed and row.erased_at is None:
-                erase_order(conn, row, now, done, "kept for as long as it may be")
+                erase_order(conn, row, now, done, _SAID)
         _note(conn, connection_id, done, now)
     run.count("orders", len(done.orders))
     if files:
@@ -85,7 +87,7 @@ def _expire_orders(hub: Hub, run: Run, connection_id: int, order_ids: Sequence[i
 def _note(conn: Connection, connection_id: int, done: Erased, now: datetime) -> None:
     history.audit(
         conn,
-        actor="crossdock",
+        actor=_SAID.by,
         action="expire_personal_data",
         subject=("connection", connection_id),
         after={"orders": done.orders, "rows": dict(done.places)},

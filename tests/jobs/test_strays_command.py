@@ -88,8 +88,8 @@ def test_voiding_clears_the_list_and_is_written_down(
     assert desk("list").exit_code == 0
     assert desk("list", "--all").exit_code == 0
     assert desk("void", "1").exit_code == 2
-    ((action, before),) = desk.rows("SELECT action, before FROM audit_event")
-    assert (action, json.loads(before)["cost"]) == ("stray_voided", 499)
+    ((before,),) = desk.rows("SELECT before FROM audit_event WHERE action = 'stray_voided'")
+    assert json.loads(before)["cost"] == 499
 
 
 @pytest.mark.parametrize(

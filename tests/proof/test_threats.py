@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proof.threats import paths, requests, texts
+import pytest
+
+from proof.threats import hostile, leaks, paths, requests, texts, trail
 from proof.threats.check import Checked
 
 REPOSITORY = Path(__file__).parents[2]
@@ -43,6 +45,23 @@ def test_threat_t18_no_bomb_is_read_to_its_end() -> None:
 
 def test_threat_t21_no_credential_shows() -> None:
     assert_holds(texts.t21(150), 150)
+
+
+def test_threat_t21_no_buyer_shows_in_what_operators_read() -> None:
+    assert_holds(leaks.t21(3), 3)
+
+
+@pytest.mark.slow
+def test_threat_t21_no_buyer_shows_whatever_the_fault() -> None:
+    assert_holds(leaks.t21(), 35)
+
+
+def test_threat_t25_every_tampering_is_named() -> None:
+    assert_holds(trail.t25(), 14)
+
+
+def test_threat_t26_a_hostile_vendor_stops_nobody() -> None:
+    assert_holds(hostile.t26(), 30)
 
 
 def test_threat_t29_only_the_owner_reads_the_store() -> None:

@@ -176,3 +176,10 @@ def test_the_same_value_has_the_same_pseudonym_and_another_bundle_another_one() 
     mail = first.document({"email": "zeb@gmail.com"})["email"]
     assert mail.endswith("@freemail.example")
     assert first.document({"total": "12.50", "sku": "A-1", "country": "DE"})["total"] == "12.50"
+
+
+def test_a_word_of_our_sku_is_no_leak_and_alone_it_is() -> None:
+    redactor = Redactor(["MUG-BLUE"])
+    redactor.learn({"name": "Blue"})
+    assert redactor.leaks('{"code":"MUG-BLUE"}') == []
+    assert redactor.leaks('{"code":"MUG-BLUE","buyer":"Ada Blue"}') == ["Blue"]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from sqlalchemy import Connection
 
+from jobs import accountable
 from jobs.commands.options import opened
 from jobs.listing import show_json
 from jobs.problems import OperatorError
-from state import streams
+from state import history, streams
 from state.stock import Cause
 from state.store import Store
 from sync import goods_files, imports
@@ -55,7 +55,11 @@ def booked(
                 key = goods_files.key_of(reason, place, reference, line)
                 return book(conn, place, line, by_hand(reason, key, now))
 
-            return goods_files.move(conn, file, lines, one)
+            taken = goods_files.move(conn, file, lines, one)
+            if taken.moved:
+                told = {"file": file.name, "reference": reference, "lines": taken.moved}
+                note(conn, f"stock_{reason}", ("location", place), told, now)
+            return taken
 
         try:
             goods = goods_files.read_goods(file)
@@ -79,9 +83,24 @@ def written(store: Store, work: Callable[[Connection], _Answer], now: datetime) 
         raise OperatorError(str(problem)) from None
 
 
+def note(
+    conn: Connection, action: str, subject: tuple[str, int], after: Any, now: datetime
+) -> None:
+    """Say in the audit trail who changes stock, in the transaction that changes it."""
+    history.audit(
+        conn,
+        actor=accountable.actor(),
+        action=action,
+        subject=subject,
+        after=after,
+        reason=accountable.reason(),
+        now=now,
+    )
+
+
 def by_hand(reason: str, key: str, now: datetime) -> Cause:
     """A movement that a person books."""
-    return Cause(reason, ("", None), key, now, actor=getpass.getuser())
+    return Cause(reason, ("", None), key, now, actor=accountable.actor())
 
 
 def say(taken: Taken, as_json: bool, reference: str, what: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +11,11 @@ import click
 from sqlalchemy import Connection
 
 from jobs.commands.options import as_json, opened_store, settings_option
-from jobs.commands.stock.booking import written
+from jobs.commands.stock.booking import note, written
 from jobs.commands.stock.lots import sku_of
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
-from state import fulfilment, history, stock
+from state import fulfilment, stock
 from state.errors import Misplaced
 from sync.imports import quantity
 
@@ -82,14 +81,7 @@ def _define(conn: Connection, code: str, parts: tuple[str, ...], now: datetime) 
         raise UsageProblem("None of a component.", "Leave it out.")
     sku_id = sku_of(conn, code)
     stock.set_components(conn, sku_id, inside)
-    history.audit(
-        conn,
-        actor=getpass.getuser(),
-        action="set_bundle",
-        subject=("sku", sku_id),
-        after={"parts": list(parts)},
-        now=now,
-    )
+    note(conn, "set_bundle", ("sku", sku_id), {"parts": list(parts)}, now)
 
 
 COMMANDS = (bundle,)

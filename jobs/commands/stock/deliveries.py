@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import Connection
 
 from jobs.commands.options import as_json, opened_store, settings_option
-from jobs.commands.stock.booking import FILE, REFERENCE, booked, by_hand, say, written
+from jobs.commands.stock.booking import FILE, REFERENCE, booked, by_hand, note, say, written
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
 from state import stock
@@ -182,7 +183,15 @@ def writeoff(config: Path | None, reference: str, as_json: bool) -> None:
     with opened_store(config) as (_, store, clock):
         now = clock.now()
         cause = by_hand("adjust_count", f"writeoff:{reference}", now)
-        units = written(store, lambda conn: goods_files.write_off(conn, reference, cause), now)
+
+        def give_up(conn: Connection) -> Any:
+            units = goods_files.write_off(conn, reference, cause)
+            if units:
+                told = {"reference": reference, "units": str(units)}
+                note(conn, "stock_writeoff", ("consignment", 0), told, now)
+            return units
+
+        units = written(store, give_up, now)
     if not units:
         raise OperatorError(
             f"Nothing is on its way under {reference}.", "`crossdock stock transit` shows what is."

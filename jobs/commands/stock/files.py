@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from sqlalchemy import Connection
 
+from jobs import accountable
 from jobs.commands.options import as_json, opened, settings_option
 from jobs.commands.stock.booking import FILE, REFERENCE, booked, say, written
 from jobs.commands.stock.listing import is_day, parsed_moment
@@ -71,7 +71,9 @@ def count(
             raise OperatorError(str(problem)) from None
 
         def take(conn: Connection) -> int:
-            return imports.import_counts(conn, file, location, counts, getpass.getuser(), now, how)
+            return imports.import_counts(
+                conn, file, location, counts, accountable.actor(), now, how
+            )
 
         changed = written(store, take, now)
     if as_json:

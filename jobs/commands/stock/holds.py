@@ -10,7 +10,7 @@ import click
 from sqlalchemy import Connection, select
 
 from jobs.commands.options import as_json, opened, opened_store, settings_option
-from jobs.commands.stock.booking import written
+from jobs.commands.stock.booking import note, written
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
 from state import catalogue, fulfilment, stock
@@ -90,7 +90,7 @@ def _hold(
         raise UsageProblem(f"There is no SKU {code!r} or no location {location!r}.", "Check both.")
     if qty == 0:
         raise UsageProblem("A hold of nothing.", "Give a number above zero.")
-    return stock.reserve(
+    made = stock.reserve(
         conn,
         sku_id=row.id,
         location_id=place.id,
@@ -100,6 +100,9 @@ def _hold(
         expires_at=until,
         holder=holder,
     )
+    told = {"sku": code, "location": location, "qty": str(qty), "until": until.isoformat()}
+    note(conn, "stock_hold", ("reservation", made), told, now)
+    return made
 
 
 @click.command("unhold")
@@ -123,7 +126,9 @@ def _unhold(conn: Connection, number: int, now: datetime) -> Decimal:
     soft = select(held.c.id).where(held.c.id == number, held.c.kind == "soft")
     if conn.execute(soft).first() is None:
         raise UsageProblem(f"There is no hold {number}.", "`crossdock stock holds` lists them.")
-    return stock.release(conn, number, None, f"unhold:{number}", now)
+    given = stock.release(conn, number, None, f"unhold:{number}", now)
+    note(conn, "stock_unhold", ("reservation", number), {"qty": str(given)}, now)
+    return given
 
 
 @click.command("holds")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,10 +10,10 @@ import click
 from sqlalchemy import Connection
 
 from jobs.commands.options import as_json, opened_store, settings_option
-from jobs.commands.stock.booking import written
+from jobs.commands.stock.booking import note, written
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
-from state import catalogue, history, stock
+from state import catalogue, stock
 from state.errors import Misplaced
 
 _COLUMNS = {
@@ -60,7 +59,7 @@ def track(config: Path | None, sku: str, by: str | None) -> None:
 def _track(conn: Connection, code: str, by: str, now: datetime) -> None:
     sku_id = sku_of(conn, code)
     (stock.track_lots if by == "lots" else stock.track_serials)(conn, sku_id)
-    _audit(conn, f"track_{by}", sku_id, code, now)
+    note(conn, f"track_{by}", ("sku", sku_id), {"what": code}, now)
 
 
 @click.command("lots")
@@ -110,7 +109,7 @@ def _recall(conn: Connection, code: str, lot: str, now: datetime) -> tuple[Decim
             f"There is no lot {lot!r} of {code}.", f"`crossdock stock lots {code}` lists them."
         )
     withdrawn = stock.recall(conn, found[0].id, now)
-    _audit(conn, "recall_lot", sku_id, lot, now)
+    note(conn, "recall_lot", ("sku", sku_id), {"what": lot}, now)
     return withdrawn, sum((Decimal(row.reserved) for row in found), Decimal(0))
 
 
@@ -119,17 +118,6 @@ def sku_of(conn: Connection, code: str) -> int:
     if row is None:
         raise UsageProblem(f"There is no SKU {code!r}.", "Import it first.")
     return int(row.id)
-
-
-def _audit(conn: Connection, action: str, sku_id: int, what: str, now: datetime) -> None:
-    history.audit(
-        conn,
-        actor=getpass.getuser(),
-        action=action,
-        subject=("sku", sku_id),
-        after={"what": what},
-        now=now,
-    )
 
 
 COMMANDS = (track, lots, recall)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
 from sqlalchemy.exc import IntegrityError
 
+from jobs import accountable
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.commands.stock.booking import written
 from jobs.listing import show_json
@@ -36,7 +36,7 @@ def rebuild(config: Path | None, check: bool, as_json: bool) -> None:
             with store.read() as conn:
                 found = stock.differences(conn)
         else:
-            now, who = clock.now(), getpass.getuser()
+            now, who = clock.now(), accountable.actor()
             try:
                 found = written(store, lambda conn: stock.rebuild(conn, now, who), now)
             except IntegrityError:
