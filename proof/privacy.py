@@ -359,9 +359,9 @@ def _nothing(*_: object) -> int:
 def _loses_totals() -> Any:
     whole = erasing.erase_order
 
-    def greedy(conn: Any, order: Any, now: datetime) -> Counter[str]:
+    def greedy(conn: Any, order: Any, now: datetime, by: str) -> Counter[str]:
         conn.execute(update(t.sales_order).values(grand_total=0))
-        return whole(conn, order, now)
+        return whole(conn, order, now, by)
 
     return mock.patch.object(erasing, "erase_order", greedy)
 
@@ -378,11 +378,11 @@ def _remembers_in_the_audit() -> Any:
 def _copies() -> Any:
     whole = erasing.erase_order
 
-    def copying(conn: Any, order: Any, now: datetime) -> Counter[str]:
+    def copying(conn: Any, order: Any, now: datetime, by: str) -> Counter[str]:
         row = conn.execute(select(t.address).where(t.address.c.id == order.ship_to_id)).one()
         kept = {name: value for name, value in row._mapping.items() if name != "id"}
         conn.execute(insert(t.address).values(kept))
-        return whole(conn, order, now)
+        return whole(conn, order, now, by)
 
     return mock.patch.object(erasing, "erase_order", copying)
 

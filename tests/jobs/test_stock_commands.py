@@ -18,7 +18,7 @@ class Commands(commands.Commands):
     def stock(self, *arguments: str, code: int = 0) -> str:
         return self.well("stock", *arguments, code=code)
 
-    def json(self, *arguments: str, code: int = 0) -> Any:
+    def json(self, *arguments: str, code: int | None = 0) -> Any:
         return super().json("stock", *arguments, code=code)
 
     def file(self, *lines: str, columns: str = "sku,qty") -> str:
