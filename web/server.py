@@ -78,10 +78,15 @@ class Server:
         listening.set_result(server.sockets[0].getsockname()[1])
         await self._stopping.wait()
         server.close()
+        # Who was accepted just now begins, and is dropped with the others.
+        await asyncio.sleep(0)
         for task in self._receiving:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._bounds.send_s)
+            _, late = await asyncio.wait(self._tasks, timeout=self._bounds.send_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
