@@ -27,6 +27,7 @@ from jobs.running import Order, count_call
 from mappings import Definitions
 from state import catalogue, migrate, streams
 from state import tables as t
+from state.breakers import Breakers
 from state.rate_buckets import RateBuckets
 from state.store import Store
 from sync.context import Hub, Link
@@ -59,7 +60,8 @@ def pull(url: str, shop: str, now: datetime) -> dict[str, float]:
     """Read everything the shop has, as ``crossdock once pull-orders shop --since`` does."""
     store, clock = Store(url), ManualClock(now)
     definitions = Definitions.load()
-    door = Door(_NAME, clock, RateBuckets(store, clock), on_call=count_call)
+    limiter, breaker = RateBuckets(store, clock), Breakers(store, clock)
+    door = Door(_NAME, clock, limiter, on_call=count_call, breaker=breaker)
     config = WooConfig(url=shop, consumer_key=SecretStr("ck"), consumer_secret=SecretStr("cs"))
     connector = WooCommerce(config, door, definitions)
     link = Link(1, _NAME, connector, ZoneInfo("Europe/Berlin"), FIRST)

@@ -51,6 +51,7 @@ from mappings import Definitions
 from state import migrate, stock, streams
 from state import tables as t
 from state.batches import insert_rows
+from state.breakers import Breakers
 from state.rate_buckets import RateBuckets
 from state.store import Store
 from sync.context import Hub, Link
@@ -158,7 +159,8 @@ def _connector(vendor: str, url: str, door: Door, definitions: Definitions) -> C
 
 def _runner(store: Store, clock: ManualClock, vendor: str, url: str) -> Runner:
     definitions = Definitions.load()
-    door = Door("shop", clock, RateBuckets(store, clock), on_call=count_call)
+    limiter, breaker = RateBuckets(store, clock), Breakers(store, clock)
+    door = Door("shop", clock, limiter, on_call=count_call, breaker=breaker)
     connector = _connector(vendor, url, door, definitions)
     link = Link(1, "shop", connector, ZoneInfo("Europe/Berlin"), NOW)
     return Runner(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote
 
 import httpx
 
 from connectors.errors import ConfigProblem, Rejected, Unreachable
+
+Params = Mapping[str, str | int | Sequence[str] | None]
+"""What is asked behind the question mark; a null one is left out."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -30,13 +33,13 @@ class BaseUrl:
                 f"url: http://{url.host} would send the credentials in clear text. Use https://."
             )
         self._url = url
-        self._path = url.raw_path.decode().rstrip("/")
+        self._text = str(url).rstrip("/")
 
     @property
     def host(self) -> str:
         return self._url.host
 
-    def join(self, path: str) -> httpx.URL:
+    def join(self, path: str, params: Params | None = None) -> httpx.URL:
         """``path`` below the base. Text from records goes through ``segment`` first.
 
         Raises ``ValueError`` for anything that could end elsewhere: that is a bug of a connector.
@@ -44,12 +47,15 @@ class BaseUrl:
         steps = unquote(path).split("/")
         if (
             not path.startswith("/")
+            or not path.isascii()
             or "//" in path
             or {".", ".."} & set(steps)
             or set(path) & set("?#\\@ ")
         ):
             raise ValueError(f"not a plain path below the base url: {path!r}")
-        return self._url.copy_with(raw_path=f"{self._path}{path}".encode("ascii"))
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        query = f"?{httpx.QueryParams(given)}" if given else ""
+        return httpx.URL(f"{self._text}{path}{query}")
 
     def same_origin(self, url: httpx.URL) -> bool:
         return (url.scheme, url.host, url.port) == (

@@ -17,7 +17,7 @@ import msgspec
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from connectors import clock as real_time
-from connectors.addresses import BaseUrl, require_document_host, segment
+from connectors.addresses import BaseUrl, Params, require_document_host, segment
 from connectors.base import Clock, Rate
 from connectors.breaker import Breaker, NoBreaker, Passage, passing
 from connectors.deadline import TooLate
@@ -25,7 +25,7 @@ from connectors.egress import is_literal
 from connectors.errors import RateLimited, Retryable, Unreachable, VendorDown
 from connectors.judgement import Judge
 from connectors.replies import Reply, http_date, retry_after_s
-from connectors.wire import Answer, Ask, Bounds, Failure, Params, Wire
+from connectors.wire import Answer, Ask, Bounds, Failure, Wire
 
 __all__ = ["ApiClient", "Bounds", "Call", "Door", "Limiter", "Renewable", "Reply", "segment"]
 
@@ -195,8 +195,8 @@ class ApiClient:
             content = _ENCODER.encode(json)
             given["Content-Type"] = "application/json"
         harmless = idempotent or method in ("GET", "HEAD")
-        url = self._base.join(path)
-        return self._call(Ask(method, url, op, harmless, params, content, given, shape=shape))
+        url = self._base.join(path, params)
+        return self._call(Ask(method, url, op, harmless, content, given, shape=shape))
 
     def download(self, url: str, *, op: str) -> Reply:
         """Fetch a document the vendor points to (presigned), without our credentials."""
@@ -207,7 +207,7 @@ class ApiClient:
         """Put a document where the vendor wants it. Absolute, so it is repeated like a read."""
         target = require_document_host(url, self._base, self._document_hosts)
         headers = {"Content-Type": content_type}
-        return self._call(Ask("PUT", target, op, True, None, content, headers, foreign=True))
+        return self._call(Ask("PUT", target, op, True, content, headers, foreign=True))
 
     def _call(self, ask: Ask) -> Reply:
         """Repeat what is worth it. Of a vendor that is down one attempt a run finds out enough:
@@ -294,7 +294,8 @@ class ApiClient:
         try:
             answer = self._wire.exchange(ask)
             status = answer.status
-            passage.met(status, retry_after_s(answer.headers, self._door.clock.now()))
+            now = self._door.clock.now()
+            passage.met(status, retry_after_s(answer.headers, now) if status >= 500 else None)
         except Failure as failure:
             status = failure.status
             # A body that breaks off after its head says neither that they are well nor down.

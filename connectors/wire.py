@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,6 @@ from connectors.inflating import Damaged, inflated
 # httpx logs every URL at INFO, and a presigned URL is a credential.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
-
-Params = Mapping[str, str | int | Sequence[str] | None]
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _READS = ("GET", "HEAD")
@@ -49,7 +47,6 @@ class Ask:
     op: str
     harmless: bool
     """Repeating it cannot do damage."""
-    params: Params | None = None
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     foreign: bool = False
@@ -79,7 +76,11 @@ class Failure(Exception):
 
 
 class Wire:
-    """Holds the httpx client of one vendor account. Safe to share between threads."""
+    """The way to one vendor account. Safe to share between threads.
+
+    Requests go to the transport as they are built here: no cookie is kept or sent, no redirect
+    followed, no proxy asked.
+    """
 
     def __init__(
         self,
@@ -90,32 +91,25 @@ class Wire:
         stopwatch: Callable[[], float],
         trusted: Collection[str] = (),
     ) -> None:
-        """``transport``: null for the network. ``trusted``: hosts that may be in a private one."""
+        """``transport``: null for the network; one that is given is not closed here.
+        ``trusted``: hosts that may be in a private network."""
         _require_sendable(headers)
-        self._auth = auth
+        self._auth = auth or httpx.Auth()
         self._bounds = bounds
         self._stopwatch = stopwatch
         # Shorter than the 5 s after which common servers hang up: a write on a dead
         # connection would end as ambiguous.
         limits = httpx.Limits(max_connections=20, keepalive_expiry=3.0)
-        self._http = httpx.Client(
-            transport=_Borrowed(transport)
-            if transport
-            else Egress(trusted, stopwatch, limits=limits),
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": _USER_AGENT,
-                **headers,
-            },
-            timeout=httpx.Timeout(bounds.read_s, connect=bounds.connect_s),
-            follow_redirects=False,
-            trust_env=False,
-            event_hooks={"request": [_in_time]},
-        )
+        self._transport = transport or Egress(trusted, stopwatch, limits=limits)
+        self._is_borrowed = transport is not None
+        ours = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _USER_AGENT}
+        self._headers = httpx.Headers({**ours, **headers})
+        timeout = httpx.Timeout(bounds.read_s, connect=bounds.connect_s)
+        self._extensions = {"timeout": timeout.as_dict()}
 
     def close(self) -> None:
-        self._http.close()
+        if not self._is_borrowed:
+            self._transport.close()
 
     def exchange(self, ask: Ask) -> Answer:
         """Send, and read the body within the bounds. Raises ``Failure``."""
@@ -124,8 +118,7 @@ class Wire:
         status = 0
         try:
             with ending_at(deadline):
-                auth = None if ask.foreign else self._auth
-                response = self._http.send(request, stream=True, auth=auth)
+                response = self._sent(request, httpx.Auth() if ask.foreign else self._auth)
                 status = response.status_code
                 content = self._body(response, deadline)
         except _NEVER_SENT as error:
@@ -142,18 +135,31 @@ class Wire:
         return Answer(response.request, status, response.headers, content)
 
     def _build(self, ask: Ask) -> httpx.Request:
-        if ask.foreign:
-            # Made by hand: the client's own builder would add its headers and cookies.
-            return httpx.Request(
-                ask.method,
-                ask.url,
-                headers={"User-Agent": _USER_AGENT, **ask.headers},
-                content=ask.content,
-            )
-        params = {name: value for name, value in (ask.params or {}).items() if value is not None}
-        return self._http.build_request(
-            ask.method, ask.url, params=params or None, headers=ask.headers, content=ask.content
+        headers = httpx.Headers({"User-Agent": _USER_AGENT} if ask.foreign else self._headers)
+        headers.update(ask.headers)
+        return httpx.Request(
+            ask.method, ask.url, headers=headers, content=ask.content, extensions=self._extensions
         )
+
+    def _sent(self, request: httpx.Request, auth: httpx.Auth) -> httpx.Response:
+        """The head of the last answer that the credentials ask for."""
+        flow = auth.sync_auth_flow(request)
+        try:
+            asked = next(flow)
+            while True:
+                _in_time(asked)
+                response = self._transport.handle_request(asked)
+                response.request = asked
+                try:
+                    asked = flow.send(response)
+                except StopIteration:
+                    return response
+                except BaseException:
+                    response.close()
+                    raise
+                response.close()
+        finally:
+            flow.close()
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
         parts: list[bytes] = []
@@ -200,16 +206,6 @@ def _unpacked(response: httpx.Response, coding: str) -> Iterator[bytes]:
 
 class _OutOfBounds(Exception):
     """The body is more than we are willing to read."""
-
-
-class _Borrowed(httpx.BaseTransport):
-    """A transport that stays open when the client closes: whoever made it closes it."""
-
-    def __init__(self, transport: httpx.BaseTransport) -> None:
-        self._transport = transport
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._transport.handle_request(request)
 
 
 def _require_sendable(headers: Mapping[str, str]) -> None:

@@ -221,7 +221,7 @@ def t11() -> Checked:
     violations = _t11()
 
     def with_headers(self: wire.Wire, ask: wire.Ask) -> httpx.Request:
-        return self._http.build_request(ask.method, ask.url, content=ask.content)
+        return httpx.Request(ask.method, ask.url, headers=self._headers, content=ask.content)
 
     bug = Planted("documents are fetched as the API is", [(wire.Wire, "_build", with_headers)])
     with bug.in_place():
