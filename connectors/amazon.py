@@ -85,7 +85,7 @@ class Amazon:
         },
         # Amazon's data protection policy: 30 days after delivery. Of what is delivered by others
         # nobody tells the day; twice as long covers the parcel's way.
-        personal_data=Retention(after_delivery_days=30, after_change_days=60),
+        personal_data=Retention(after_delivery_days=30, after_change_days=60, encrypted=True),
     )
 
     def __init__(

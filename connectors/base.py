@@ -163,6 +163,8 @@ class Retention:
 
     after_delivery_days: int
     after_change_days: int
+    encrypted: bool = False
+    """The vendor demands that it is encrypted where it is kept."""
 
 
 @dataclass(frozen=True, slots=True)

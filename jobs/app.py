@@ -20,7 +20,7 @@ from connectors.base import Connector, EstimatesRates
 from connectors.errors import ConfigProblem
 from connectors.http import Bounds, Door
 from connectors.registry import CONNECTORS
-from jobs import collector, leases, roster, settings_audit, settings_loader
+from jobs import collector, leases, roster, settings_audit, settings_loader, vaults
 from jobs.catalogue import JOBS, Job
 from jobs.clock import Clock, ScaledClock, SystemClock
 from jobs.engine import Engine
@@ -258,6 +258,7 @@ def open_app(
         ids = roster.register(conn, settings, connectors)
         settings_audit.note(conn, before, configuration.path.name, clock.now())
         keeps = keeps_by_id(conn, configuration)
+        vaults.guard(store, conn, configuration, ids)
     links = {
         name: Link(
             id=ids[name],

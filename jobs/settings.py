@@ -100,6 +100,15 @@ class StoreSettings(Section):
     )
 
 
+class EncryptionSettings(Section):
+    """Where the keys are by which personal data is encrypted; without them none is."""
+
+    keys: Annotated[str, Field(pattern=r"^(env|file):.+$")] | None = Field(
+        default=None,
+        description="env:NAME or file:PATH with the keys of `crossdock keys new`",
+    )
+
+
 class GlobalEvery(Section):
     """How often the jobs run that belong to no connection."""
 
@@ -227,6 +236,10 @@ class PersonalDataSettings(Section):
         ge=1,
         le=3650,
         description="where no delivery is known: from the last thing that happened to the order",
+    )
+    encrypt: bool | None = Field(
+        default=None,
+        description="encrypt it in the store; null: where the vendor demands it and there are keys",
     )
 
     def keep(self, vendor: Retention | None) -> Keep | None:
@@ -362,6 +375,7 @@ class Settings(Section):
     """The whole of ``settings.toml`` with ``connections.d/*.toml`` and ``CROSSDOCK_*``."""
 
     store: StoreSettings = StoreSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     jobs: JobSettings = JobSettings()
     clock: ClockSettings | None = None
     log: LogSettings = LogSettings()

@@ -56,7 +56,11 @@ class Definition:
             made = self._of_json(payload)
             mapped = Mapped(made) if made is not None else self._whole(self._decoded(payload))
             if storable.MARK in payload:
-                self._refuse_nul(mapped.record)
+                field = storable.field_with_nul(mapped.record)
+                self._refuse(field, "holds U+0000, which no database keeps")
+            if storable.SEAL_MARK in payload:
+                field = storable.field_with_seal(mapped.record)
+                self._refuse(field, "holds U+0002, by which the store tells what is encrypted")
             return mapped
         return self._whole(payload)
 
@@ -65,10 +69,9 @@ class Definition:
             raise self._refused("the payload is not an object", shown(payload))
         return self._run(payload)
 
-    def _refuse_nul(self, record: Any) -> None:
-        field = storable.field_with_nul(record)
+    def _refuse(self, field: str | None, why: str) -> None:
         if field is not None:
-            problem = Problem(field, "", "", "holds U+0000, which no database keeps", self.file)
+            problem = Problem(field, "", "", why, self.file)
             raise MappingError(self.name, [problem])
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What no database keeps, so that a record with it has to be parked instead of stored."""
+"""What the store cannot keep as a text, so that a record with it has to be parked instead."""
 
 from __future__ import annotations
 
@@ -13,13 +13,28 @@ MARK = rb"\u0000"
 """How JSON writes it; where this is not in a payload, none of its texts holds one."""
 
 
+SEAL = "\x02"
+"""What a text begins with that the store keeps encrypted: no other one may."""
+
+SEAL_MARK = rb"\u0002"
+
+
 def field_with_nul(record: Any) -> str | None:
-    """Where in a record the first such text is (``lines[0].title``), or None."""
+    """Where in a record the first text with U+0000 is (``lines[0].title``), or None."""
+    return _field_with(record, NUL)
+
+
+def field_with_seal(record: Any) -> str | None:
+    """Where in a record the first text with U+0002 is, or None."""
+    return _field_with(record, SEAL)
+
+
+def _field_with(record: Any, character: str) -> str | None:
     pending: list[tuple[str, Any]] = [("", record)]
     while pending:
         place, part = pending.pop()
         if isinstance(part, str):
-            if NUL in part:
+            if character in part:
                 return place
         elif isinstance(part, tuple):
             pending += [(f"{place}[{number}]", inner) for number, inner in enumerate(part)]

@@ -11,8 +11,10 @@ import msgspec
 import zstandard
 from sqlalchemy import select
 
+from state import inbox
 from state import tables as t
 from state.store import Store
+from state.vault import bodies, destinations, fields
 
 _FRAME = b"\x28\xb5\x2f\xfd"
 """What every zstd frame begins with."""
@@ -28,6 +30,32 @@ def found_in_store(store: Store, wanted: re.Pattern[bytes]) -> list[str]:
         files = [path for path in database.parent.glob(f"{database.name}*") if path.is_file()]
         places |= {path.name for path in files if _in_bytes(path.read_bytes(), wanted)}
     return sorted(places)
+
+
+def found_opened(store: Store, wanted: re.Pattern[bytes]) -> list[str]:
+    """Where something encrypted holds one, as who has the keys reads it."""
+    return sorted({place for place, value in _opened(store) if wanted.search(value)})
+
+
+def all_opened(store: Store, wanted: re.Pattern[bytes]) -> set[bytes]:
+    """What the first group of ``wanted`` is, wherever something encrypted holds one."""
+    return {found[1] for _, value in _opened(store) for found in wanted.finditer(value)}
+
+
+def _opened(store: Store) -> Iterator[tuple[str, bytes]]:
+    """Place and content of everything that can be encrypted, in clear."""
+    with store.read() as conn:
+        for table, columns in fields.COLUMNS.items():
+            for row in fields.clear(conn, table, conn.execute(select(table))):
+                for name in columns:
+                    yield f"{table.name}.{name} opened", _plain(row._mapping[name])
+        rows = conn.execute(select(t.inbox)).all()
+        for text in inbox.texts_by_id(conn, rows).values():
+            yield "inbox.body opened", text
+        for row in bodies.clear(conn, conn.execute(select(t.intent)).all()):
+            yield "intent.body opened", _plain(row.body)
+        for row in destinations.clear(conn, conn.execute(select(t.routing_decision))):
+            yield "routing_decision.inputs opened", _plain(row.inputs)
 
 
 def all_in_store(store: Store, wanted: re.Pattern[bytes]) -> set[bytes]:

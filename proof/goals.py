@@ -34,6 +34,7 @@ GOALS: dict[str, Goal] = {
     "G14": Goal("proof.flow.goal:prove"),
     "G15": Goal("proof.threats.goal:prove"),
     "G16": Goal("proof.privacy:prove", on_postgres="postgres"),
+    "T22": Goal("proof.threats.vault:prove", on_postgres="postgres"),
     "G17": Goal("proof.money:prove"),
     "G18": Goal("proof.zones:prove"),
     "T1": Goal("proof.hooks.forgery:prove"),

@@ -9,65 +9,55 @@ row, payloads unpacked, and on SQLite the database file with its freed pages and
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import process_time
 from typing import Any
 from unittest import mock
 
 from sqlalchemy import func, insert, select, update
 
-from jobs import app
-from jobs.app import App
-from jobs.clock import ManualClock
-from jobs.running import Order
-from proof.canaries import all_in_store, found_in_files, found_in_store
+from proof.buyers import CHANNELS, Trade, email_of, traded
+from proof.canaries import all_in_store, all_opened
 from proof.evidence import Evidence, Size
-from sandbox import installation, trade_amazon, trade_woo
-from sandbox.app import Sandbox
-from sandbox.catalogue import AMAZON_CODES, SCARCE
-from sandbox.people import Person
-from sandbox.vendors.woo_shop import WooOrder
-from sandbox.world import World
-from state import history, orders, streams
+from state import history
 from state import tables as t
 from state.personal import erasing, people, retention
 from state.store import Store
-from sync import imports, intake, invariants
+from state.vault import bodies, keys
+from sync import intake, invariants
 from sync.privacy import erasure
 from sync.privacy.erasure import Asked
 
-_DAY = datetime(2026, 11, 2, 6, tzinfo=UTC)
-_URL = "http://sandbox.test"
 _ORDERS: dict[Size, int] = {"pull-request": 100, "nightly": 10_000}
 _PLANTED_ORDERS = 4
 _MOST_ASKED = 500
 """Whoever asks has every payload read for their address: the others' time runs out instead."""
-_KEEP = "personal_data = { keep_days_after_delivery = 30, keep_days_after_change = 30 }\n"
-_GOODS = sorted(set(AMAZON_CODES) - SCARCE)[:4]
 
 
 def prove(size: Size, seed: int = 1, postgres: str | None = None) -> Evidence:
-    """``postgres``: the URL of a database with the store's tables and no row, for the second half
-    of the claim."""
+    """With buyers' data in clear, encrypted, and on PostgreSQL both. ``postgres``: the URL of a
+    database with the store's tables and no row."""
     started = process_time()
-    urls = [None, *filter(None, [postgres])]
+    worlds: list[tuple[str | None, Sequence[str]]] = [(None, ()), (None, CHANNELS)]
+    if postgres:
+        worlds.append((postgres, CHANNELS[:1]))
+    counts = [_ORDERS[size] // len(worlds)] * len(worlds)
+    counts[0] += _ORDERS[size] - sum(counts)
     injections: Counter[str] = Counter()
     violations: list[str] = []
     runs = 0
-    for url in urls:
-        with _trade(_ORDERS[size] // len(urls), seed, url) as trade:
+    for (url, encrypted), count in zip(worlds, counts, strict=True):
+        with traded(count, seed, url, encrypted=encrypted) as trade:
             kind = "sqlite" if url is None else "postgresql"
+            kind += f", {len(encrypted)} channels encrypted" if encrypted else ""
             violations += [f"{kind}, seed {seed}: {one}" for one in check(trade)]
             injections.update({f"{kind}: {name}": n for name, n in trade.did.items()})
             runs += len(trade.buyers)
     planted = {name: _noticed(plant, seed) for name, plant in PLANTED.items()}
+    planted |= {name: _noticed(plant, seed, CHANNELS) for name, plant in PLANTED_KEYS.items()}
     return Evidence(
         "G16",
         "after an erasure no byte tells who the buyer was",
@@ -81,167 +71,6 @@ def prove(size: Size, seed: int = 1, postgres: str | None = None) -> Evidence:
         {"databases": "sqlite, postgresql" if postgres else "sqlite"},
         process_time() - started,
     )
-
-
-# ---- the world -------------------------------------------------------------------------------
-
-
-class _OneClock(ManualClock):
-    """The application's clock and the sandbox's at once."""
-
-    def set_speed(self, speed: float) -> None:
-        raise ValueError("a manual clock has no speed: advance it")
-
-
-@dataclass
-class Trade:
-    """``buyers``: number of the person -> the order at the channel. ``did``: what happened."""
-
-    folder: Path
-    world: World
-    app: App
-    clock: _OneClock
-    buyers: dict[int, str] = field(default_factory=dict)
-    did: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def store(self) -> Store:
-        return self.app.hub.store
-
-    def once(self, job: str, connection: str | None = None) -> None:
-        key = streams.key_of(job, connection)
-        since = _DAY if job == "pull-orders" else None
-        ended = self.app.runner("once").run_once(key, Order("once", connection, since))
-        assert ended is not None
-        if ended.verdict is not None and ended.verdict.kind == "bug":
-            raise AssertionError(f"{key}: {ended.verdict.message}")
-
-    def canaries(self, *numbers: int) -> list[str]:
-        wanted = _pattern(numbers)
-        return found_in_store(self.store, wanted) + found_in_files(self.folder / "drop", wanted)
-
-
-def _pattern(numbers: Sequence[int]) -> re.Pattern[bytes]:
-    return re.compile(rb"(?i)canary(?:%s)q" % "|".join(map(str, numbers)).encode())
-
-
-def _email(number: int) -> str:
-    return f"canary{number}q@example.org"
-
-
-def _person(number: int) -> Person:
-    word = f"Canary{number}q"
-    return Person(
-        f"{word}first",
-        f"{word}last",
-        f"{word}street 1",
-        f"{word}city",
-        "",
-        "10117",
-        "DE",
-        f"+49 30 {word}",
-        f"{word}company",
-        f"{word}floor",
-    )
-
-
-@contextmanager
-def _trade(count: int, seed: int, url: str | None) -> Iterator[Trade]:
-    """A hub whose orders have all been shipped."""
-    with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="crossdock-privacy-"))
-        stack.callback(shutil.rmtree, folder)
-        clock = _OneClock(_DAY)
-        world = World(
-            seed,
-            clock,
-            orders_per_channel=count,
-            day_hours=100_000,
-            pick_after=timedelta(minutes=1),
-            ship_after=timedelta(minutes=2),
-        )
-        sandbox = Sandbox(world)
-        installation.write(folder, _URL, world)
-        channels = folder / "connections.d" / "channels.toml"
-        text = channels.read_text(encoding="utf-8")
-        channels.write_text(text.replace("timezone =", f"{_KEEP}timezone ="), encoding="utf-8")
-        store = Store(url or f"sqlite:///{folder / 'crossdock.db'}")
-        stack.callback(store.close)
-        if url is None:
-            with store.write() as conn:
-                t.metadata.create_all(conn)
-        configuration = app.load(folder / "settings.toml")
-        hub = stack.enter_context(
-            app.open_app(configuration, store, clock=clock, transport=sandbox.transport())
-        )
-        trade = Trade(folder, world, hub, clock)
-        _open_shop(trade)
-        _place(trade, count)
-        _work(trade)
-        yield trade
-
-
-def _open_shop(trade: Trade) -> None:
-    app.set_up_streams(trade.app)
-    folder, now = trade.folder, trade.clock.now()
-    with trade.store.write() as conn:
-        imports.import_skus(conn, imports.read_skus(folder / "skus.csv"))
-        # What is not there goes to the 3PL, which is told the address too.
-        here = [
-            row for row in imports.read_counts(folder / "counts.csv") if row.sku not in _GOODS[::2]
-        ]
-        imports.import_counts(conn, folder / "counts.csv", "berlin", here, "ops", now)
-    trade.once("pull-stock", "bob")
-
-
-def _place(trade: Trade, count: int) -> None:
-    for number in range(count):
-        person, wants = _person(number), [(_GOODS[number % len(_GOODS)], 1)]
-        if number % 2:
-            name = f"305-{number:07d}-0000001"
-            amazon = trade_amazon.order_of(trade.world, person, wants, name, trade.clock.now())
-            amazon.buyer["buyerEmail"] = _email(number)
-            placed: Any = trade_amazon.place(trade.world, trade.clock.now(), amazon)
-        else:
-            basket = trade_woo.basket_of(trade.world, person, wants)
-            basket = replace(basket, note=f"canary{number}qnote: ring twice")
-            placed = trade_woo.checkout(trade.world, trade.clock.now(), basket)
-            if isinstance(placed, WooOrder):
-                placed.body["billing"]["email"] = _email(number)
-                name = str(placed.id)
-        if not placed:
-            raise AssertionError(f"the goods of buyer {number} are sold out")
-        trade.buyers[number] = name
-
-
-def _work(trade: Trade) -> None:
-    """From the channel's page to the parcel, and what people and vendors write on the way."""
-    for _ in range(4):
-        trade.clock.advance(1800)
-        for channel in ("shop-eu", "amazon-eu"):
-            trade.once("pull-orders", channel)
-        trade.once("allocate")
-        for connection in ("labels", "bob", "shop-eu", "amazon-eu"):
-            trade.once("push", connection)
-        trade.once("pull-shipments", "bob")
-    with trade.store.write() as conn:
-        for number in trade.buyers:
-            row = _row(conn, trade, number)
-            said = f"{_person(number).full_name} called"
-            history.event(conn, row.id, "note", said, trade.clock.now())
-            history.audit(
-                conn,
-                actor="ops",
-                action="release_holds",
-                subject=("sales_order", row.id),
-                reason=said,
-                now=trade.clock.now(),
-            )
-
-
-def _row(conn: Any, trade: Trade, number: int) -> Any:
-    [row] = orders.find(conn, trade.buyers[number])
-    return row
 
 
 # ---- the check -------------------------------------------------------------------------------
@@ -259,6 +88,7 @@ def check(trade: Trade) -> list[str]:
     if not trade.store.wipe_traces():
         found.append("the store's log could not be emptied")
     found += [f"after the erasure: {where}" for where in trade.canaries(*asked)]
+    found += _keys_left(trade, asked)
     found += _come_back(trade, asked)
     if _books(trade) != books:
         found.append("after the erasure: the books are other ones")
@@ -271,8 +101,9 @@ def check(trade: Trade) -> list[str]:
 
 
 def _known(trade: Trade) -> set[int]:
-    """The buyers of whom the store tells anything."""
-    return {int(number) for number in all_in_store(trade.store, re.compile(rb"(?i)canary(\d+)q"))}
+    """The buyers of whom the store tells anything, to whoever has the keys."""
+    wanted = re.compile(rb"(?i)canary(\d+)q")
+    return {int(n) for n in all_in_store(trade.store, wanted) | all_opened(trade.store, wanted)}
 
 
 def _books(trade: Trade) -> Any:
@@ -291,7 +122,7 @@ def _books(trade: Trade) -> Any:
 
 
 def _erase(trade: Trade, number: int) -> None:
-    asked = Asked(_email(number), "ops", f"{_email(number)} asked for it")
+    asked = Asked(email_of(number), "ops", f"{email_of(number)} asked for it")
     with trade.store.write() as conn:
         person = people.find(conn, asked.email)
         erasure.erase(conn, person, asked, trade.clock.now())
@@ -318,6 +149,14 @@ def _come_back(trade: Trade, asked: Sequence[int]) -> list[str]:
     return [f"after a later report: {where}" for where in trade.canaries(*asked)]
 
 
+def _keys_left(trade: Trade, numbers: Sequence[int]) -> list[str]:
+    """Keys that would read these buyers' data in a backup, and those that others need."""
+    names = {trade.buyers[number] for number in numbers}
+    with trade.store.read() as conn:
+        held = set(conn.scalars(select(t.data_key.c.external_id)))
+    return [f"after the erasure: the key of order {name}" for name in sorted(names & held)]
+
+
 def _reports(trade: Trade) -> int:
     """Payloads that were kept without their content; not the marks that say so of a record."""
     row = t.inbox.c
@@ -341,15 +180,26 @@ def _expire(trade: Trade, others: Sequence[int]) -> list[str]:
 # ---- planted bugs ----------------------------------------------------------------------------
 
 
-def _noticed(plant: Callable[[], Any], seed: int) -> str | None:
+def _noticed(plant: Callable[[], Any], seed: int, encrypted: Sequence[str] = ()) -> str | None:
     """What noticed a planted bug: the first thing that did not hold."""
-    with _trade(_PLANTED_ORDERS, seed, None) as trade, plant():
+    with traded(_PLANTED_ORDERS, seed, None, encrypted=encrypted) as trade, plant():
         found = check(trade)
     return found[0] if found else None
 
 
 def _instead(target: object, name: str, other: Any) -> Callable[[], Any]:
     return lambda: mock.patch.object(target, name, other)
+
+
+def _both(*plants: Callable[[], Any]) -> Callable[[], Any]:
+    @contextmanager
+    def together() -> Iterator[None]:
+        with ExitStack() as stack:
+            for plant in plants:
+                stack.enter_context(plant())
+            yield
+
+    return together
 
 
 def _nothing(*_: object) -> int:
@@ -370,7 +220,7 @@ def _remembers_in_the_audit() -> Any:
     audit = history.audit
 
     def talkative(conn: Any, **given: Any) -> None:
-        audit(conn, **{**given, "after": {"of": _email(0)}})
+        audit(conn, **{**given, "after": {"of": email_of(0)}})
 
     return mock.patch.object(history, "audit", talkative)
 
@@ -411,3 +261,14 @@ PLANTED: dict[str, Callable[[], Any]] = {
     ),
     "it expires two days early": _hurries,
 }
+
+PLANTED_KEYS: dict[str, Callable[[], Any]] = {
+    "the keys of erased orders stay": _instead(keys, "destroy", _nothing),
+    "an encrypted address of what was sent stays, and its key": _both(
+        _instead(bodies, "without_person", lambda body: body), _instead(keys, "destroy", _nothing)
+    ),
+    "encrypted addresses and notes stay, and their keys": _both(
+        _instead(erasing, "_blank", _nothing), _instead(keys, "destroy", _nothing)
+    ),
+}
+"""On encrypted data, where only keys can show that it is still there."""

@@ -187,6 +187,8 @@ refresh_token = "file:secrets/amazon_refresh"
 timezone = "Europe/Berlin"
 since = {since.isoformat()}
 locations = ["berlin", "bob"]
+# Its buyers are nobody.
+personal_data.encrypt = false
 {pace.of("orders", "listings")}
 """
 

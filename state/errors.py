@@ -7,6 +7,14 @@ class StoreProblem(Exception):
     """The store cannot be used as it is; the message says what to do."""
 
 
+class VaultProblem(StoreProblem):
+    """What is encrypted cannot be read, or must not be written, as keys are now."""
+
+
+class Tampered(VaultProblem):
+    """Something encrypted was changed, or put in the place of something else."""
+
+
 class LostLease(Exception):
     """Another run has taken the stream over: this one must not write any more."""
 

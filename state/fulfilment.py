@@ -22,10 +22,11 @@ from sqlalchemy import (
     update,
 )
 
-from state import orders
+from state import orders, vault
 from state import tables as t
 from state.batches import among, insert_rows
 from state.ids import insert_one
+from state.vault import destinations, fields, keys
 
 ffo = t.fulfilment_order
 ffo_line = t.fulfilment_order_line
@@ -73,14 +74,15 @@ def decisions(conn: Connection, order_id: int) -> list[Row[Any]]:
         .outerjoin(rules, rules.c.version == decision.c.rules_version)
         .where(decision.c.order_id == order_id)
     )
-    return list(conn.execute(query.order_by(decision.c.id)))
+    return destinations.clear(conn, conn.execute(query.order_by(decision.c.id)))
 
 
 def decisions_before(conn: Connection, before: int | None, limit: int) -> list[Row[Any]]:
     """Decisions about any order, the newest first; ``before``: only those older than this id."""
     decision = t.routing_decision
     query = select(decision).order_by(decision.c.id.desc()).limit(limit)
-    return list(conn.execute(query if before is None else query.where(decision.c.id < before)))
+    found = conn.execute(query if before is None else query.where(decision.c.id < before))
+    return destinations.clear(conn, found)
 
 
 def last_decision(conn: Connection, order_id: int) -> Row[Any] | None:
@@ -367,6 +369,7 @@ def add_shipment(conn: Connection, **values: Any) -> int:
 
 def add_package(conn: Connection, lines: Sequence[Mapping[str, Any]], **values: Any) -> int:
     """Add a package; ``lines``: ffo_line_id, qty, qty_over of each. Returns its id."""
+    values |= _sealed_links(conn, values["shipment_id"], values)
     package_id = insert_one(conn, t.package, **values)
     if lines:
         conn.execute(insert(t.package_line), [{"package_id": package_id, **line} for line in lines])
@@ -376,7 +379,30 @@ def add_package(conn: Connection, lines: Sequence[Mapping[str, Any]], **values: 
 def name_package(conn: Connection, package_id: int, number: str, url: str) -> None:
     """Give a package the tracking number that its location reported later."""
     where = t.package.c.id == package_id
-    conn.execute(update(t.package).where(where).values(tracking_number=number, tracking_url=url))
+    known = conn.execute(select(t.package).where(where)).one()
+    values = {"tracking_number": number, "tracking_url": url}
+    named = {**values, "package_reference": known.package_reference}
+    values |= _sealed_links(conn, known.shipment_id, named)
+    conn.execute(update(t.package).where(where).values(values))
+
+
+def _sealed_links(conn: Connection, shipment_id: int, package: Mapping[str, Any]) -> dict[str, str]:
+    """A package's links as they are to be stored, where its order's channel is encrypted."""
+    if vault.of(conn) is None:
+        return {}
+    order = t.sales_order
+    query = (
+        select(order.c.connection_id, order.c.channel_order_id)
+        .join(ffo, ffo.c.order_id == order.c.id)
+        .join(t.shipment, t.shipment.c.ffo_id == ffo.c.id)
+        .where(t.shipment.c.id == shipment_id)
+    )
+    row = conn.execute(query).one()
+    if not vault.seals(conn, row.connection_id):
+        return {}
+    owner = keys.of_order(row.connection_id, row.channel_order_id)
+    key = keys.for_writing(conn, [owner])[owner]
+    return fields.sealed_values(key, t.package, package)
 
 
 def packages_of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
@@ -395,7 +421,7 @@ def packages_of_order(conn: Connection, order_id: int) -> list[Row[Any]]:
         .join(ffo, ffo.c.id == t.shipment.c.ffo_id)
         .where(ffo.c.order_id == order_id, t.shipment.c.state != "voided")
     )
-    return list(conn.execute(query.order_by(t.package.c.id)))
+    return fields.clear(conn, t.package, conn.execute(query.order_by(t.package.c.id)))
 
 
 def package_lines(conn: Connection, package_ids: Iterable[int]) -> dict[int, list[Row[Any]]]:

@@ -13,9 +13,11 @@ import zstandard
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from state import tables as t
+from state import vault
 from state.batches import among, insert_rows
 from state.card_numbers import without_card_numbers
 from state.ids import take_ids
+from state.vault import keys, payloads
 
 _compressor = zstandard.ZstdCompressor(level=1)
 
@@ -68,6 +70,9 @@ def add(
 ) -> list[int]:
     """Store payloads not yet known; returns their ids, in order."""
     ids = take_ids(conn, t.inbox, len(items))
+    bodies = [item.body and _compressor.compress(item.body) for item in items]
+    if vault.seals(conn, connection_id):
+        bodies = _sealed(conn, connection_id, topic, items, bodies)
     insert_rows(
         conn,
         t.inbox,
@@ -78,16 +83,32 @@ def add(
                 "topic": topic,
                 "external_id": item.external_id,
                 "sha256": item.sha256,
-                "body": item.body and _compressor.compress(item.body),
+                "body": body,
                 "received_at": now,
                 "state": item.state,
                 "problems": item.problems,
                 "mapping_version": item.mapping_version,
             }
-            for id_, item in zip(ids, items, strict=True)
+            for id_, item, body in zip(ids, items, bodies, strict=True)
         ],
     )
     return ids
+
+
+def _sealed(
+    conn: Connection,
+    connection_id: int,
+    topic: str,
+    items: Sequence[Received],
+    bodies: Sequence[bytes],
+) -> list[bytes]:
+    owners = [(connection_id, topic, item.external_id) for item in items]
+    kept = [owner for owner, body in zip(owners, bodies, strict=True) if body]
+    found = keys.for_writing(conn, kept)
+    return [
+        payloads.seal(found[owner], body, item.sha256) if body else body
+        for owner, item, body in zip(owners, items, bodies, strict=True)
+    ]
 
 
 def is_erased(row: Row[Any]) -> bool:
@@ -95,14 +116,26 @@ def is_erased(row: Row[Any]) -> bool:
     return not row.body
 
 
-def text(row: Row[Any]) -> bytes:
+def text(conn: Connection, row: Row[Any]) -> bytes:
     """The payload of an inbox row, one not erased, as JSON, as the vendor sent it."""
-    return zstandard.ZstdDecompressor().decompress(row.body)
+    return texts(conn, [row])[0]
 
 
-def payload(row: Row[Any]) -> dict[str, Any]:
+def texts(conn: Connection, rows: Sequence[Row[Any]]) -> list[bytes]:
+    """The same of many rows. Raises ``VaultProblem``."""
+    unpack = zstandard.ZstdDecompressor().decompress
+    return [unpack(packed) for packed in payloads.clear(conn, rows)]
+
+
+def texts_by_id(conn: Connection, rows: Sequence[Row[Any]]) -> dict[int, bytes]:
+    """The same by the rows' ids; those erased are left out."""
+    held = [row for row in rows if not is_erased(row)]
+    return dict(zip([row.id for row in held], texts(conn, held), strict=True))
+
+
+def payload(conn: Connection, row: Row[Any]) -> dict[str, Any]:
     """The payload of an inbox row, decoded."""
-    return dict(msgspec.json.decode(text(row)))
+    return dict(msgspec.json.decode(text(conn, row)))
 
 
 def parked(
@@ -200,7 +233,7 @@ def of_orders(
     """Orders by id from ``after`` on, each with the payload (``body``) that it was made of."""
     order = t.sales_order
     query = (
-        select(order, t.inbox.c.external_id, t.inbox.c.body)
+        select(order, t.inbox.c.external_id, t.inbox.c.body, t.inbox.c.sha256)
         .join(t.inbox, t.inbox.c.id == order.c.raw_id)
         .where(order.c.connection_id == connection_id, order.c.id > after)
     )

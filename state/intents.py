@@ -11,8 +11,10 @@ import msgspec
 from sqlalchemy import Connection, Row, func, not_, or_, select, update
 
 from state import tables as t
+from state import vault
 from state.batches import among, insert_rows
 from state.ids import insert_one
+from state.vault import bodies, keys
 
 UNDER_WAY = ("sending", "accepted", "unknown")
 OPEN = ("planned", *UNDER_WAY)
@@ -30,8 +32,15 @@ def plan(
     body: Mapping[str, Any],
     now: datetime,
     not_before: datetime | None = None,
+    of: keys.Owner | None = None,
 ) -> int:
-    """Write an intent down. Its body is frozen from here on; its key names it for ever."""
+    """Write an intent down. Its body is frozen from here on; its key names it for ever.
+
+    ``of``: the record of the channel that it tells of; its address and links are encrypted where
+    what comes of that channel is.
+    """
+    if of is not None and vault.seals(conn, of[0]):
+        body = bodies.seal(keys.for_writing(conn, [of])[of], body, key)
     return insert_one(
         conn,
         intent,
@@ -56,9 +65,10 @@ def plan_many(conn: Connection, rows: Sequence[Mapping[str, Any]], now: datetime
     )
 
 
-def is_frozen(row: Row[Any]) -> bool:
-    """Is the body the one that was written down? Rows of a version before 0014 cannot tell."""
-    return row.body_sha256 in ("", digest(row.body))
+def is_frozen(conn: Connection, row: Row[Any]) -> bool:
+    """Is the body, as it is stored, the one that was written down, and can it be read? Rows of a
+    version before 0014 cannot tell the first."""
+    return row.body_sha256 in ("", digest(row.body)) and bodies.opens(conn, row)
 
 
 def digest(body: Mapping[str, Any]) -> str:
@@ -95,16 +105,18 @@ def overtake(conn: Connection, kind: str, subject_id: int, why: str, now: dateti
 
 
 def in_state(conn: Connection, connection_id: int, *states: str) -> list[Row[Any]]:
-    """Intents of a connection in these states, oldest first."""
+    """Intents of a connection in these states, oldest first; their bodies in clear."""
     query = select(intent).where(
         intent.c.connection_id == connection_id, intent.c.state.in_(states)
     )
-    return list(conn.execute(query.order_by(intent.c.id)))
+    return bodies.clear(conn, conn.execute(query.order_by(intent.c.id)).all())
 
 
 def by_key(conn: Connection, key: str, *, lock: bool = False) -> Row[Any] | None:
+    """The intent of this name, its body in clear."""
     query = select(intent).where(intent.c.idempotency_key == key)
-    return conn.execute(query.with_for_update() if lock else query).first()
+    found = conn.execute(query.with_for_update() if lock else query).all()
+    return next(iter(bodies.clear(conn, found)), None)
 
 
 def listing(conn: Connection, states: Sequence[str], limit: int) -> list[Row[Any]]:
@@ -174,7 +186,8 @@ def claim(
     send_by: datetime | None = None,
     newest: bool = False,
 ) -> list[Row[Any]]:
-    """Mark planned intents as about to be sent; those superseded since they were read stay out.
+    """Mark planned intents as about to be sent, and answer them with their bodies in clear; those
+    superseded since they were read stay out.
 
     ``owner`` is the process that sends them, and it begins no call after ``send_by``.
     ``newest``: as in ``due``; what they replace is dropped.
@@ -188,7 +201,7 @@ def claim(
     claimed = list(conn.execute(query.order_by(intent.c.id)))
     if newest and claimed:
         supersede_all(conn, claimed[0].kind, [row.subject_id for row in claimed], now)
-    return claimed
+    return bodies.clear(conn, claimed)
 
 
 def put_back(conn: Connection, rows: Iterable[Row[Any]]) -> None:

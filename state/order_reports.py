@@ -15,7 +15,10 @@ from sqlalchemy import Connection, Row, delete, select, update
 from state import orders
 from state import tables as t
 from state.batches import Rows
-from state.ids import FreshIds, insert_one
+from state.ids import FreshIds, insert_one, take_ids
+from state.vault.fields import sealed_values
+from state.vault.keys import DataKey, Owner
+from state.vault.reports import Sealer, sealed
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -137,19 +140,22 @@ class OrderRows:
 class Insertion:
     """New orders with all that hangs on them: added one by one, written together."""
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, coming: Iterable[Owner] = ()) -> None:
+        """``coming``: what is going to be added, by connection, topic and the channel's id."""
         self._rows = Rows(conn)
         self._ids = FreshIds(conn)
+        self._sealer = Sealer(conn, coming)
 
     def add(self, rows: OrderRows, intake_state: str) -> int:
         """Take an order; returns its id."""
         order_id = self._ids.next(t.sales_order)
+        key = self._sealer.key_of(rows.order)
         self._rows.add(
             t.sales_order,
-            rows.order,
+            rows.order if key is None else sealed(key, t.sales_order, rows.order),
             id=order_id,
-            bill_to_id=self._address(rows.bill_to),
-            ship_to_id=self._address(rows.ship_to),
+            bill_to_id=self._address(rows.bill_to, key),
+            ship_to_id=self._address(rows.ship_to, key),
             intake_state=intake_state,
         )
         line_ids = {}
@@ -157,17 +163,21 @@ class Insertion:
             line_id = line_ids[line.values.channel_line_id] = self._ids.next(t.order_line)
             self._rows.add(t.order_line, line.values, id=line_id, order_id=order_id)
             _add_taxes(self._rows, line.taxes, order_id, line_id, None)
-        _add_money(self._rows, self._ids, order_id, rows, line_ids)
+        _add_money(self._rows, self._ids, order_id, rows, line_ids, key)
         return order_id
 
     def write(self) -> None:
         self._rows.write()
 
-    def _address(self, address: msgspec.Struct | None) -> int | None:
+    def _address(self, address: msgspec.Struct | None, key: DataKey | None) -> int | None:
         if address is None:
             return None
         address_id = self._ids.next(t.address)
-        self._rows.add(t.address, address, id=address_id)
+        if key is None:
+            self._rows.add(t.address, address, id=address_id)
+        else:
+            hidden = sealed(key, t.address, address, id=address_id)
+            self._rows.add(t.address, hidden, id=address_id, email_mark=self._sealer.mark(address))
         return address_id
 
 
@@ -185,7 +195,12 @@ def _add_taxes(
 
 
 def _add_money(
-    into: Rows, ids: FreshIds, order_id: int, rows: OrderRows, line_ids: Mapping[str, int]
+    into: Rows,
+    ids: FreshIds,
+    order_id: int,
+    rows: OrderRows,
+    line_ids: Mapping[str, int],
+    key: DataKey | None,
 ) -> None:
     """Adjustments, taxes, payments and refunds of an order whose lines are numbered already."""
     for adjustment in rows.adjustments:
@@ -197,7 +212,8 @@ def _add_money(
         into.add(t.payment, payment, order_id=order_id)
     for refund in rows.refunds:
         refund_id = ids.next(t.refund)
-        into.add(t.refund, refund.values, id=refund_id, order_id=order_id)
+        told = refund.values if key is None else sealed(key, t.refund, refund.values)
+        into.add(t.refund, told, id=refund_id, order_id=order_id)
         for name, line in refund.lines:
             line_id = None if name is None else line_ids.get(name)
             into.add(t.refund_line, line, refund_id=refund_id, order_line_id=line_id)
@@ -209,24 +225,43 @@ def replace(conn: Connection, old: Row[Any], rows: OrderRows) -> None:
     Lines carry our counters and are amended one by one by ``sync``; everything else belongs to
     the channel alone.
     """
+    sealer = Sealer(conn)
+    key = sealer.key_of(rows.order)
     values = asdict(rows.order) | {"edit_version": old.edit_version + 1}
+    if key is not None:
+        values |= sealed_values(key, t.sales_order, values)
     del values["recorded_at"]  # when the first report came
     for column, address in (("bill_to_id", rows.bill_to), ("ship_to_id", rows.ship_to)):
         if address is None:
             continue
-        current = getattr(old, column)
-        if current is None:
-            values[column] = insert_one(conn, t.address, **asdict(address))
-        else:
-            conn.execute(update(t.address).where(t.address.c.id == current).values(asdict(address)))
+        values[column] = _replace_address(conn, getattr(old, column), address, sealer, key)
     conn.execute(update(t.sales_order).where(t.sales_order.c.id == old.id).values(values))
     _delete_money(conn, old.id)
     line_ids = {row.channel_line_id: row.id for row in orders.lines(conn, [old.id]).get(old.id, [])}
     into = Rows(conn)
-    _add_money(into, FreshIds(conn), old.id, rows, line_ids)
+    _add_money(into, FreshIds(conn), old.id, rows, line_ids, key)
     for line in rows.lines:
         _add_taxes(into, line.taxes, old.id, line_ids[line.values.channel_line_id], None)
     into.write()
+
+
+def _replace_address(
+    conn: Connection,
+    current: int | None,
+    address: msgspec.Struct,
+    sealer: Sealer,
+    key: DataKey | None,
+) -> int:
+    """Write an address in the place of the ``current`` one; returns its id."""
+    address_id = take_ids(conn, t.address, 1)[0] if current is None else current
+    values = {**asdict(address), "email_mark": ""}
+    if key is not None:
+        values["email_mark"] = sealer.mark(address)
+        values |= sealed_values(key, t.address, {**values, "id": address_id})
+    if current is None:
+        return insert_one(conn, t.address, id=address_id, **values)
+    conn.execute(update(t.address).where(t.address.c.id == current).values(values))
+    return current
 
 
 def _delete_money(conn: Connection, order_id: int) -> None:

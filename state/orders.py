@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     bindparam,
@@ -21,6 +22,8 @@ from sqlalchemy import (
 
 from state import tables as t
 from state.batches import among
+from state.vault import fields
+from state.vault import marks as email_marks
 
 _EXISTING = select(t.sales_order).where(
     t.sales_order.c.connection_id == bindparam("connection"),
@@ -146,11 +149,12 @@ def destinations(conn: Connection, order_ids: Iterable[int]) -> dict[int, tuple[
     """Country and postcode, as they are written, of those orders that say where they go."""
     order, place = t.sales_order.c, t.address.c
     query = (
-        select(order.id, place.country, place.postcode)
+        select(order.id.label("order_id"), place.id, place.country, place.postcode)
         .join(t.address, place.id == order.ship_to_id)
         .where(among(order.id, order_ids))
     )
-    return {order_id: (country, postcode) for order_id, country, postcode in conn.execute(query)}
+    rows = fields.clear(conn, t.address, conn.execute(query))
+    return {row.order_id: (row.country, row.postcode) for row in rows}
 
 
 def payments_of(conn: Connection, order_ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
@@ -208,9 +212,11 @@ def find(conn: Connection, word: str) -> list[Row[Any]]:
 
 
 def address(conn: Connection, address_id: int | None) -> Row[Any] | None:
+    """In clear."""
     if address_id is None:
         return None
-    return conn.execute(select(t.address).where(t.address.c.id == address_id)).first()
+    found = conn.execute(select(t.address).where(t.address.c.id == address_id))
+    return next(iter(fields.clear(conn, t.address, found)), None)
 
 
 def payments(conn: Connection, order_id: int) -> list[Row[Any]]:
@@ -223,6 +229,18 @@ _BUYER = func.coalesce(t.sales_order.c.bill_to_id, t.sales_order.c.ship_to_id)
 
 def earlier_of(conn: Connection, email: str, before: datetime) -> int:
     """How many orders with this e-mail address were placed before and not cancelled or ignored."""
+    buyer = t.address.c
+    # It follows, but must be said, and as a literal, for the partial index to be used.
+    plain = (buyer.email != literal_column("''")) & (func.lower(buyer.email) == func.lower(email))
+    count = _count_earlier(conn, plain, before)
+    mark = email_marks.known_mark(conn, email)
+    if mark:
+        sealed = (buyer.email_mark != literal_column("''")) & (buyer.email_mark == mark)
+        count += _count_earlier(conn, sealed, before)
+    return count
+
+
+def _count_earlier(conn: Connection, whose: ColumnElement[bool], before: datetime) -> int:
     order, buyer = t.sales_order, t.address
     query = (
         select(func.count())
@@ -230,9 +248,7 @@ def earlier_of(conn: Connection, email: str, before: datetime) -> int:
         # Only between two expressions does SQLite compare by the index of the second one.
         .join(buyer, buyer.c.id + literal_column("0") == _BUYER)
         .where(
-            # It follows, but must be said, and as a literal, for the partial index to be used.
-            buyer.c.email != literal_column("''"),
-            func.lower(buyer.c.email) == func.lower(email),
+            whose,
             order.c.placed_at < before,
             order.c.intake_state.not_in(("cancelled", "ignored")),
         )

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from state import tables as t
+from state.vault import destinations
 
 _PAGE = 500
 """A decision holds all it was made from, some kilobytes: never all of them at once."""
@@ -37,5 +38,5 @@ def decisions_since(conn: Connection, since: datetime) -> Iterator[Row[Any]]:
     )
     last = 0
     while rows := conn.execute(query.where(decision.c.id > last)).all():
-        yield from rows
+        yield from destinations.clear(conn, rows)
         last = rows[-1].id

@@ -15,6 +15,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from state.audit_chain import sealing
 from state.dirty_marks import marking
+from state.vault import OPTION, Slot
 
 BUSY_TIMEOUT_S = 20
 LOG_KEPT_BYTES = 16 * 1024 * 1024
@@ -38,8 +39,10 @@ class Store:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._patience_s = BUSY_TIMEOUT_S if patience_s is None else patience_s
+        self.vault = Slot()
+        """Filled by who knows the settings."""
         make = _sqlite_engine if self.is_sqlite else _postgres_engine
-        self.engine = make(url, self._patience_s)
+        self.engine = make(url, self._patience_s, self.vault)
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -134,7 +137,7 @@ class Store:
     @cached_property
     def _hasty_engine(self) -> Engine:
         """SQLite decides by connection how long a commit takes."""
-        return _sqlite_engine(self.url, self._patience_s, synchronous="NORMAL")
+        return _sqlite_engine(self.url, self._patience_s, self.vault, synchronous="NORMAL")
 
 
 _GIVEN_UP = {"40001", "40P01", "55P03"}
@@ -163,8 +166,15 @@ def is_damaged(error: BaseException) -> bool:
     )
 
 
-def _sqlite_engine(url: URL | str, patience_s: float, *, synchronous: str = "FULL") -> Engine:
-    engine = create_engine(url, connect_args={"timeout": patience_s}, pool_size=32)
+def _sqlite_engine(
+    url: URL | str, patience_s: float, vault: Slot, *, synchronous: str = "FULL"
+) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": patience_s},
+        pool_size=32,
+        execution_options={OPTION: vault},
+    )
 
     @event.listens_for(engine, "do_connect")
     def _make(*_: Any) -> None:
@@ -220,7 +230,7 @@ def _keep_to_ourselves(file: str | None) -> None:
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def _postgres_engine(url: str, patience_s: float) -> Engine:
+def _postgres_engine(url: str, patience_s: float, vault: Slot) -> Engine:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
@@ -236,4 +246,10 @@ def _postgres_engine(url: str, patience_s: float) -> Engine:
             "connect_timeout": max(2, round(patience_s)),
             "options": f"-c lock_timeout={round(patience_s * 1000)}",
         }
-    return create_engine(url, pool_size=32, pool_pre_ping=True, connect_args=patience)
+    return create_engine(
+        url,
+        pool_size=32,
+        pool_pre_ping=True,
+        connect_args=patience,
+        execution_options={OPTION: vault},
+    )

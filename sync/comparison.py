@@ -105,11 +105,12 @@ def compare(
             page, after = inbox.newest(
                 conn, stream.link.id, stream.topic, since=since, after=after, limit=PAGE
             )
+            texts = inbox.texts_by_id(conn, page)
         for row in page:
             if inbox.is_erased(row):
                 into.erased += 1
                 continue
-            payload = inbox.text(row)
+            payload = texts[row.id]
             old, new = _mapped(stream.in_force, payload), _mapped(stream.proposed, payload)
             _note(into, row.external_id, old, new)
         progress(len(page))

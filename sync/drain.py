@@ -97,7 +97,7 @@ def _claimed(hub: Hub, run: Run, link: Link, kind: Kind) -> list[Row[Any]] | Non
     owner = hub.sender.begin()
     with run.commit() as conn:
         for row in due:
-            if not intents.is_frozen(row):
+            if not intents.is_frozen(conn, row):
                 review(conn, row, "its body is not the one that was written down")
             elif row.doubtful_since and key_forgotten(rule, row, now):
                 unknown(conn, hub, link, row, "the vendor has forgotten its key by now")

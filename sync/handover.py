@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from connectors.base import BuysLabels, Outcome, PushesFulfilmentOrders
 from mappings import canonical as c
 from state import fulfilment, history, intents, orders
+from state.vault import keys
 from sync import bundles, cancellation, doubt, overshipping, rerouting, shipping
 from sync.context import Hub, Link, Run
 
@@ -67,7 +68,8 @@ def release(conn: Connection, hub: Hub, ffo_id: int) -> list[str]:
 def hand_over(conn: Connection, hub: Hub, ffo: Row[Any], link: Link, location: Row[Any]) -> int:
     """Write down what tells ``link`` of the work, and count it as released; returns the intent."""
     now = hub.clock.now()
-    kind, body = _intent_for(conn, link, ffo, location)
+    order = orders.get(conn, ffo.order_id)
+    kind, body = _intent_for(conn, link, order, ffo, location)
     intent_id = intents.plan(
         conn,
         connection_id=link.id,
@@ -76,6 +78,7 @@ def hand_over(conn: Connection, hub: Hub, ffo: Row[Any], link: Link, location: R
         key=_key(conn, kind, ffo),
         body=msgspec.to_builtins(body),
         now=now,
+        of=keys.of_order(order.connection_id, order.channel_order_id),
     )
     fulfilment.set_ffo(conn, ffo.id, work_state="open")
     for order_line_id, (qty, _) in bundles.counts(_to_ship(conn, ffo.id)).items():
@@ -91,9 +94,8 @@ def _key(conn: Connection, kind: str, ffo: Row[Any]) -> str:
 
 
 def _intent_for(
-    conn: Connection, link: Link, ffo: Row[Any], location: Row[Any]
+    conn: Connection, link: Link, order: Row[Any], ffo: Row[Any], location: Row[Any]
 ) -> tuple[str, c.Record]:
-    order = orders.get(conn, ffo.order_id)
     lines = _to_ship(conn, ffo.id)
     ship_to = _address(orders.address(conn, order.ship_to_id))
     if isinstance(link.connector, PushesFulfilmentOrders):

@@ -193,7 +193,8 @@ def _insert_new(
     intake: Intake,
     now: datetime,
 ) -> None:
-    insertion = order_reports.Insertion(conn)
+    coming = ((link.id, TOPIC, arrival.record.channel_order_id) for arrival in arrivals)
+    insertion = order_reports.Insertion(conn, coming)
     events, reasons, demanded = [], [], set[int]()
     for arrival in arrivals:
         order: c.Order = arrival.record

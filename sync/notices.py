@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from connectors.base import Outcome, PushesTracking
 from mappings import canonical as c
 from state import fulfilment, history, intents, orders
+from state.vault import keys
 from sync import bundles
 from sync.context import Hub
 
@@ -51,6 +52,7 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
             key=_key(package, told.get(package.package_reference, ())),
             body=msgspec.to_builtins(notice),
             now=now,
+            of=keys.of_order(order.connection_id, order.channel_order_id),
         )
     return {f"push:{link.name}"} if fresh else set()
 

@@ -264,7 +264,7 @@ def _again(
     if inbox.is_erased(row):
         return False
     definition = hub.definition(link, topic)
-    reading = read(definition, row.external_id, inbox.text(row))
+    reading = read(definition, row.external_id, inbox.text(conn, row))
     if reading.record is None:
         item = reading.received
         inbox.amend_problems(conn, row.id, item.problems, item.mapping_version)

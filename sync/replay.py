@@ -101,11 +101,12 @@ class Replay:
                     limit=PAGE,
                     parked_only=True,
                 )
+                texts = inbox.texts_by_id(conn, page)
             for row in page:
                 if inbox.is_erased(row):
                     yield Replayed(row.external_id, "erased")
                     continue
-                reading = read(definition, row.external_id, inbox.text(row))
+                reading = read(definition, row.external_id, texts[row.id])
                 reading.raw_id = row.id
                 yield self._unpark(row, reading)
 
@@ -151,6 +152,7 @@ class Replay:
                 page = inbox.of_orders(
                     conn, self.link.id, since=self.since, after=after, limit=PAGE
                 )
+                texts = inbox.texts_by_id(conn, page)
                 held = stored(conn, page)
                 ever = _with_hold(conn, page, "edited_after_release", still_open=False)
                 waiting = _with_hold(conn, page, "mapping", still_open=True)
@@ -161,7 +163,7 @@ class Replay:
                 if inbox.is_erased(row):
                     yield Replayed(row.external_id, "erased")
                     continue
-                reading = read(definition, row.external_id, inbox.text(row))
+                reading = read(definition, row.external_id, texts[row.id])
                 reading.raw_id = row.raw_id
                 refused = _refused(row, reading)
                 fields = () if refused else self._fields(row, reading, held[row.id], row.id in ever)

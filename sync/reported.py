@@ -18,6 +18,7 @@ from state import orders
 from state import tables as t
 from state.batches import among
 from state.order_reports import LineRows, OrderRows, RefundRows, TaxedAdjustment
+from state.vault import fields
 from sync.judgement import cancelled_quantity
 
 Report = dict[str, Any]
@@ -73,6 +74,7 @@ def stored(conn: Connection, found: Sequence[Row[Any]]) -> dict[int, OrderRows]:
         table: _grouped(conn, table, table.c.order_id, ids)
         for table in (t.order_adjustment, t.tax_line, t.payment, t.refund)
     }
+    found = fields.clear(conn, t.sales_order, found)
     refunds = [row.id for rows in parts[t.refund].values() for row in rows]
     refund_lines = _grouped(conn, t.refund_line, t.refund_line.c.refund_id, refunds)
     address_ids = [i for row in found for i in (row.bill_to_id, row.ship_to_id) if i is not None]
@@ -94,7 +96,8 @@ def _grouped(
 ) -> dict[int, list[Row[Any]]]:
     """Rows by ``column``, in the order they were written."""
     found: dict[int, list[Row[Any]]] = {}
-    for row in conn.execute(select(table).where(among(column, ids)).order_by(table.c.id)):
+    rows = conn.execute(select(table).where(among(column, ids)).order_by(table.c.id))
+    for row in fields.clear(conn, table, rows) if table in fields.COLUMNS else rows:
         found.setdefault(getattr(row, column.name), []).append(row)
     return found
 

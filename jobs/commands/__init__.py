@@ -27,6 +27,7 @@ COMMANDS = {
     "guard": "jobs.commands.guard",
     "export": "jobs.commands.export",
     "privacy": "jobs.commands.privacy",
+    "keys": "jobs.commands.keys",
     "hooks": "jobs.commands.hooks",
     "backup": "jobs.commands.backup",
     "restore": "jobs.commands.backup",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 
-from jobs import accountable, app
+from jobs import accountable, app, vaults
 from jobs.clock import Clock
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.listing import show_json, span
@@ -21,6 +23,8 @@ from state import backup as backups
 from state import restorations
 from state.backup import BadBackup, Found, Header, Summary
 from state.store import Store
+from sync.privacy import reapplying
+from sync.privacy.reapplying import Erasures
 
 ENDING = ".crossdock"
 _NAMED = "crossdock-*.crossdock"
@@ -138,14 +142,18 @@ def restore(
         else:
             click.echo(f"{file}: whole, {summary.rows} rows of {summary.header.taken_at}.")
         return
-    settings = app.load(config).settings
+    configuration = app.load(config)
+    settings = configuration.settings
     clock = app.clock_of(settings)
-    store = _other(into) if into else app.store_of(settings)
+    store = other_store(into) if into else app.store_of(settings)
+    vaults.open_vault(store, configuration)
     try:
         with _alone(store):
             found = backups.look(store, clock.now())
             _refuse(store, found, replace)
-            told = _put(store, file, summary, clock, as_json)
+            former = [store] if into is None else [store, app.store_of(settings)]
+            erasures = _erasures(former)
+            told = _put(store, file, summary, clock, erasures, as_json)
     except OSError as error:
         raise OperatorError(
             f"The store cannot be written: {error.strerror}: {error.filename}.",
@@ -156,13 +164,13 @@ def restore(
     _report(told, settings, into, as_json=as_json)
 
 
-def _other(url: str) -> Store:
-    """The store of ``--into``, spelled as in the settings."""
+def other_store(url: str, option: str = "--into") -> Store:
+    """Another store than the installation's own, spelled as in the settings."""
     try:
         return Store(absolute_url(StoreSettings(url=url).url, Path.cwd()))
     except ValidationError as problem:
         said = problem.errors()[0]["msg"].removeprefix("Value error, ")
-        raise UsageProblem(f"--into {url!r}: {said}.", "Write it as in [store] url.") from None
+        raise UsageProblem(f"{option} {url!r}: {said}.", "Write it as in [store] url.") from None
 
 
 def _whole(file: Path) -> Summary:
@@ -197,23 +205,51 @@ def _refuse(store: Store, found: Found, replace: bool) -> None:
         )
 
 
-def _put(store: Store, file: Path, summary: Summary, clock: Clock, as_json: bool) -> dict[str, Any]:
+def _erasures(former: Sequence[Store]) -> Erasures | None:
+    """Who was erased in the stores there were; null: one of them cannot be read."""
+    found = Erasures()
+    for store in former:
+        if store.is_sqlite and not Path(str(store.url.database)).exists():
+            continue
+        try:
+            with store.read() as conn:
+                found |= reapplying.remembered(conn)
+        except DBAPIError:
+            return None
+        finally:
+            store.close()
+    return found
+
+
+def _put(
+    store: Store,
+    file: Path,
+    summary: Summary,
+    clock: Clock,
+    erasures: Erasures | None,
+    as_json: bool,
+) -> dict[str, Any]:
     now = clock.now()
     in_doubt = 0
+    again = reapplying.Reapplied()
 
     def safe(conn: Any, header: Header, fence: int) -> None:
-        nonlocal in_doubt
-        in_doubt = restorations.begin(
-            conn, header.taken_at, now, accountable.actor(), fence, accountable.reason()
-        )
+        nonlocal in_doubt, again
+        who, why = accountable.actor(), accountable.reason()
+        in_doubt = restorations.begin(conn, header.taken_at, now, who, fence, why)
+        again = reapplying.reapply(conn, erasures or Erasures(), now, who, why)
 
     kept = backups.put(store, file, summary, now, safe, _progress(as_json))
+    if again.erased.anything:
+        store.wipe_traces()
     age_s = (now - summary.header.taken_at).total_seconds()
     return {
         "store": store.url.render_as_string(hide_password=True),
         "kept": kept,
         "age_s": age_s,
         "intents_in_doubt": in_doubt,
+        "erased_again": None if erasures is None else again.erased.orders,
+        "erased_and_held": again.open,
         "took_s": (clock.now() - now).total_seconds(),
         **_described(summary),
     }
@@ -233,6 +269,7 @@ def _report(told: dict[str, Any], settings: Settings, into: str | None, *, as_js
     click.echo(
         f"{told['intents_in_doubt']} pushes may have been sent since: they are looked up first."
     )
+    _report_erasures(told)
     click.echo(
         "Do again what people did by hand since then: counts, receipts, releases, SKU links."
     )
@@ -242,3 +279,17 @@ def _report(told: dict[str, Any], settings: Settings, into: str | None, *, as_js
         click.echo(
             "Start with `crossdock run`; afterwards `crossdock audit` and `crossdock parked`."
         )
+
+
+def _report_erasures(told: dict[str, Any]) -> None:
+    again, held = told["erased_again"], told["erased_and_held"]
+    if again is None:
+        click.echo(
+            "The former store cannot be read, so nobody knows here who was erased since the "
+            "backup: give those erase commands again before `crossdock run`."
+        )
+        return
+    if again:
+        click.echo(f"{len(again)} orders that had been erased since were erased again.")
+    if held:
+        click.echo(f"{len(held)} of them were not finished in the backup and are held.")

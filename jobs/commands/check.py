@@ -9,7 +9,7 @@ import click
 
 from connectors.base import Finding
 from connectors.breaker import asking_anyway
-from jobs import app, webhooks
+from jobs import app, vaults, webhooks
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show
 from jobs.problems import OperatorError
@@ -78,6 +78,7 @@ def _installation(installation: app.App) -> list[Finding]:
     if not settings.connections:
         remedy = "Add a [connections.NAME]: `crossdock connections` shows what each one needs."
         findings.append(Finding("connections", False, "there are none", remedy))
+    findings += vaults.findings(installation.configuration)
     return findings + _promise_rules(installation)
 
 

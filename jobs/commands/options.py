@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from jobs import app, logs
+from jobs import app, logs, vaults
 from jobs.clock import Clock
 from jobs.problems import UsageProblem
 from jobs.settings_loader import Configuration
@@ -46,6 +46,7 @@ def opened_store(config: Path | None) -> Iterator[tuple[Configuration, Store, Cl
     logs.configure(level, clock, logs.secrets_of(configuration))
     store = app.open_store(configuration.settings)
     try:
+        vaults.open_vault(store, configuration)
         yield configuration, store, clock
     finally:
         store.close()

@@ -14,12 +14,13 @@ from sqlalchemy import Connection
 from connectors.dropfolder import write_atomically
 from jobs import accountable, roster
 from jobs.app import App, keeps_by_id
+from jobs.commands.backup import other_store
 from jobs.commands.options import as_json, opened, opened_store, settings_option
 from jobs.listing import show, show_json
-from jobs.problems import OperatorError
+from jobs.problems import OperatorError, UsageProblem
 from state.personal import people, retention
 from sync.privacy import dossier as sync_dossier
-from sync.privacy import erasure
+from sync.privacy import erasure, reapplying
 from sync.privacy.erasure import Asked, Erased, Open
 
 _FOUND = {"connection": "connection", "place": "where", "rows": "rows"}
@@ -251,3 +252,47 @@ def _bounds(
         "still_open": len(needed),
         "next_until": retention.next_until(conn, connection_id, keep, now),
     }
+
+
+@privacy.command()
+@click.option("--from", "source", required=True, metavar="URL", help="The store that knows.")
+@as_json
+@settings_option
+def reapply(config: Path | None, source: str, as_json: bool) -> None:
+    """Erase here whatever another store remembers as erased: after a restore from a backup.
+
+    `crossdock restore` does so by itself from the store that it replaces. This is for another one,
+    such as a copy that could be mended later. Give it before `crossdock run`. Orders that are not
+    finished here are erased and held. The other store is only read.
+
+    \b
+    Examples:
+      crossdock privacy reapply --from sqlite:////srv/crossdock.db.before-20261102T080000Z
+    """
+    other = other_store(source, "--from")
+    if other.is_sqlite and not Path(str(other.url.database)).is_file():
+        raise UsageProblem(f"There is no store at {other.url.database}.", "Name one that exists.")
+    try:
+        with other.read() as conn:
+            erasures = reapplying.remembered(conn)
+    finally:
+        other.close()
+    with opened(config) as installation:
+        hub = installation.hub
+        who, why = accountable.actor(), accountable.reason()
+        with hub.store.write() as conn:
+            done = reapplying.reapply(conn, erasures, hub.clock.now(), who, why)
+        clean = not done.erased.anything or hub.store.wipe_traces()
+    if as_json:
+        rows = dict(done.erased.places)
+        document = {"orders": done.erased.orders, "held": done.open, "rows": rows}
+        show_json({**document, "traces_wiped": clean})
+    else:
+        click.echo(
+            f"Erased again: {len(done.erased.orders)} orders, {len(done.open)} of them held."
+        )
+    if not clean:
+        raise OperatorError(
+            "Erased, and a copy may be left in the store's files: somebody reads them.",
+            "End long readers, such as a backup, then `crossdock once expire-personal`.",
+        )

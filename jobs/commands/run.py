@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import structlog
 
-from jobs import app, logs, webhooks
+from jobs import app, logs, vaults, webhooks
 from jobs.commands.options import settings_option
 from state import migrate
 from state.migrate import damaged
@@ -75,6 +75,9 @@ def _run(installation: app.App) -> list[str]:
             streams=len(installation.streams()),
             webhooks=address,
         )
+        for finding in vaults.findings(installation.configuration):
+            if not finding.ok:
+                log.warning(finding.detail, remedy=finding.remedy)
         asked = signal.sigwait(_STOP)
         # From here on a second signal kills.
         for number in _STOP:

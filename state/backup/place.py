@@ -115,6 +115,7 @@ def _put_file(
         fresh.with_name(fresh.name + end).unlink(missing_ok=True)
     os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     made = Store(f"sqlite:///{fresh}")
+    made.vault.vault = store.vault.vault
     try:
         with made.write() as conn:
             _fill(conn, path, header, old.fence, safe, told)

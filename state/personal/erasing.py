@@ -10,11 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, case, func, or_, select, update
 
-from state import audit_chain, inbox
+from state import audit_chain, inbox, intents
 from state import tables as t
 from state.batches import among, insert_rows
 from state.personal import places
 from state.personal.words import Words
+from state.vault import bodies, destinations, fields
+from state.vault import keys as data_keys
 
 ERASED = "erased"
 """In the place of the way a routing decision was made: its inputs are not whole any more."""
@@ -31,19 +33,23 @@ def begin(conn: Connection) -> None:
 def words_of(conn: Connection, order_ids: Sequence[int], more: Iterable[str] = ()) -> Words:
     """By what the buyer of these orders is known. ``more``: further words of theirs."""
     addresses = [one for order_id in order_ids for one in _addresses(conn, order_id)]
-    notes = select(t.sales_order.c.note).where(among(t.sales_order.c.id, order_ids))
-    return Words.of(addresses, [*conn.scalars(notes), *more])
+    found = conn.execute(select(t.sales_order).where(among(t.sales_order.c.id, order_ids)))
+    notes = [row.note for row in fields.clear(conn, t.sales_order, found)]
+    return Words.of(addresses, [*notes, *more])
 
 
 def _addresses(conn: Connection, order_id: int) -> list[Mapping[str, Any]]:
     """The order's addresses as they are, and as they were when work was handed over."""
-    found = [
-        dict(row._mapping)
-        for row in conn.execute(select(t.address).where(places.addresses(order_id)))
-    ]
-    bodies = conn.scalars(select(t.intent.c.body).where(places.intents(order_id)))
-    sent = [body["ship_to"] for body in bodies if isinstance(body.get("ship_to"), dict)]
-    return [*found, *sent]
+    rows = conn.execute(select(t.address).where(places.addresses(order_id)))
+    found = [_fields(row) for row in fields.clear(conn, t.address, rows)]
+    sent = conn.execute(select(t.intent).where(places.intents(order_id))).all()
+    told = [row.body.get("ship_to") for row in bodies.clear(conn, sent)]
+    return [*found, *(address for address in told if isinstance(address, dict))]
+
+
+def _fields(row: Any) -> dict[str, Any]:
+    """Of an address what may be found in a text: not the hash of its e-mail address."""
+    return {name: value for name, value in row._mapping.items() if name != "email_mark"}
 
 
 def erase_order(conn: Connection, order: Row[Any], now: datetime, by: str) -> Counter[str]:
@@ -55,9 +61,10 @@ def erase_order(conn: Connection, order: Row[Any], now: datetime, by: str) -> Co
     changed: Counter[str] = Counter()
     words = words_of(conn, [order.id])
     keys = places.payloads(conn, order)
-    changed["inbox"] = erase_payloads(conn, keys, now)
     changed["intent"] += _shorten_addresses(conn, order.id)
     changed["routing_decision"] += _forget_destinations(conn, order.id)
+    # With the payloads go their keys, by which all the rest may be encrypted.
+    changed["inbox"] = erase_payloads(conn, keys, now)
     write = partial(_write, conn, by, now)
     for place in places.PLACES:
         changed[place.table.name] += _blank(conn, place, order.id)
@@ -69,6 +76,7 @@ def erase_order(conn: Connection, order: Row[Any], now: datetime, by: str) -> Co
 
 def erase_payloads(conn: Connection, keys: Sequence[places.Key], now: datetime) -> int:
     """Empty every payload of these records, and remember never to keep one of them again."""
+    data_keys.destroy(conn, keys)
     erased = sum(_empty(conn, places.of_record(key)) for key in keys)
     insert_rows(
         conn,
@@ -92,7 +100,12 @@ def erase_payloads(conn: Connection, keys: Sequence[places.Key], now: datetime) 
 
 def empty(conn: Connection, raw_ids: Iterable[int]) -> int:
     """Empty payloads of the inbox, whatever record they are of."""
-    return _empty(conn, among(t.inbox.c.id, raw_ids))
+    row, ids = t.inbox.c, list(raw_ids)
+    named = select(row.connection_id, row.topic, row.external_id).where(among(row.id, ids))
+    owners = [tuple(one) for one in conn.execute(named)]
+    changed = _empty(conn, among(row.id, ids))
+    data_keys.destroy_unused(conn, owners)
+    return changed
 
 
 def _empty(conn: Connection, which: Any) -> int:
@@ -112,6 +125,8 @@ def _blank(conn: Connection, place: places.Place, order_id: int) -> int:
     held = or_(*(column != "" for column in columns))
     where = place.rows(order_id) & held
     values = dict.fromkeys(place.blank, "")
+    if place.table is t.address:
+        values["email_mark"] = ""
     return conn.execute(update(place.table).where(where).values(values)).rowcount
 
 
@@ -147,15 +162,16 @@ def _scrub(
 
 
 def _shorten_addresses(conn: Connection, order_id: int) -> int:
-    """What was sent outside keeps its shape, and of its address the country."""
-    columns = (t.intent.c.id, t.intent.c.body, t.intent.c.message, t.intent.c.state)
+    """What was sent outside keeps its shape, and of its address the country; links go."""
     changed = 0
-    for row in list(conn.execute(select(*columns).where(places.intents(order_id)))):
-        sent = row.body.get("ship_to")
-        if not isinstance(sent, dict) or not any(sent.get(name) for name in places.ADDRESS):
+    for row in conn.execute(select(t.intent).where(places.intents(order_id))).all():
+        body = bodies.without_person(row.body)
+        if body == row.body:
             continue
-        kept = {"country": sent.get("country", "")}
-        values: dict[str, Any] = {"body": {**row.body, "ship_to": kept}}
+        values: dict[str, Any] = {"body": body}
+        if row.kind == "tracking" and intents.is_frozen(conn, row):
+            # It may be on its way still, and tells the channel enough without the link.
+            values["body_sha256"] = row.body_sha256 and intents.digest(body)
         if row.state == "rejected":
             # A refusal may repeat the address in the vendor's own spelling.
             values["message"] = "(erased)"
@@ -168,8 +184,8 @@ def _forget_destinations(conn: Connection, order_id: int) -> int:
     """A decision keeps what it chose and why. It cannot be made again without the postcode, and a
     hash of it could be guessed from, so that goes too."""
     decision = t.routing_decision
-    columns = (decision.c.id, decision.c.inputs, decision.c.candidates, decision.c.trace)
-    rows = list(conn.execute(select(*columns).where(decision.c.order_id == order_id)))
+    found = conn.execute(select(decision).where(decision.c.order_id == order_id))
+    rows = destinations.clear(conn, found)
     changed = 0
     for row in rows:
         if not isinstance(row.inputs, dict) or not row.inputs.get("order", {}).get("postcode"):

@@ -15,6 +15,7 @@ from state.batches import among
 from state.fulfilment import LIVE_WORK
 from state.intents import OPEN
 from state.personal import places
+from state.vault import marks
 
 _PAGE = 500
 
@@ -68,6 +69,10 @@ def _by_address(conn: Connection, email: str) -> list[int]:
         func.lower(address.c.email) == email.lower()
     )
     mine = list(conn.scalars(select(address.c.id).where(where)))
+    mark = marks.known_mark(conn, email)
+    if mark:
+        there = (address.c.email_mark != literal_column("''")) & (address.c.email_mark == mark)
+        mine += conn.scalars(select(address.c.id).where(there))
     used = or_(among(order.c.bill_to_id, mine), among(order.c.ship_to_id, mine))
     return list(conn.scalars(select(order.c.id).where(used)))
 
@@ -91,6 +96,7 @@ def _mentioning(conn: Connection, email: str) -> Iterator[Row[Any]]:
             row.external_id,
             row.state,
             row.body,
+            row.sha256,
             t.connection.c.name.label("connection"),
         )
         .join(t.connection, t.connection.c.id == row.connection_id)
@@ -101,7 +107,8 @@ def _mentioning(conn: Connection, email: str) -> Iterator[Row[Any]]:
     wanted = email.encode()
     last = 0
     while page := list[Row[Any]](conn.execute(query.where(row.id > last))):
-        yield from (one for one in page if _holds(inbox.text(one), wanted))
+        texts = inbox.texts(conn, page)
+        yield from (one for one, text in zip(page, texts, strict=True) if _holds(text, wanted))
         last = page[-1].id
 
 

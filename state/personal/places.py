@@ -25,7 +25,7 @@ def _ffo_ids(order_id: int) -> Select[tuple[int]]:
     return _ffos.where(t.fulfilment_order.c.order_id == order_id)
 
 
-def _packages(order_id: int) -> Select[tuple[int]]:
+def packages(order_id: int) -> Select[tuple[int]]:
     shipments = select(t.shipment.c.id).where(t.shipment.c.ffo_id.in_(_ffo_ids(order_id)))
     return select(t.package.c.id).where(t.package.c.shipment_id.in_(shipments))
 
@@ -91,13 +91,13 @@ PLACES: Sequence[Place] = (
     Place(t.fulfilment_order, _by_order(t.fulfilment_order), scrub=("refused_reason",)),
     Place(
         t.package,
-        lambda order_id: t.package.c.id.in_(_packages(order_id)),
+        lambda order_id: t.package.c.id.in_(packages(order_id)),
         # The label itself, with the address on it; pages that may ask for or name the postcode.
         blank=("label_url", "tracking_url"),
     ),
     Place(
         t.tracking_event,
-        lambda order_id: t.tracking_event.c.package_id.in_(_packages(order_id)),
+        lambda order_id: t.tracking_event.c.package_id.in_(packages(order_id)),
         blank=("place",),
     ),
     Place(t.intent, intents, scrub=("code", "message")),

@@ -68,6 +68,7 @@ from state.tables.stock import (
     reservation_lot,
     serial_unit,
 )
+from state.tables.vault import data_key
 
 __all__ = [
     "address",
@@ -79,6 +80,7 @@ __all__ = [
     "channel_location",
     "connection",
     "consignment",
+    "data_key",
     "dirty_sku",
     "fulfilment_order",
     "fulfilment_order_line",

@@ -36,12 +36,20 @@ address = table(
     words("phone"),
     words("email"),
     at("retention_until"),
+    # By what the address is found while ``email`` is encrypted (``state.vault``).
+    words("email_mark"),
 )
 Index(
     "ix_address_email",
     func.lower(address.c.email),
     sqlite_where=text("email <> ''"),
     postgresql_where=text("email <> ''"),
+)
+Index(
+    "ix_address_email_mark",
+    address.c.email_mark,
+    sqlite_where=text("email_mark <> ''"),
+    postgresql_where=text("email_mark <> ''"),
 )
 
 sales_order = table(

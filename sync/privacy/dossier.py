@@ -14,6 +14,7 @@ from state.batches import among
 from state.personal import people, places
 from state.personal.erasing import words_of
 from state.personal.words import Words
+from state.vault import bodies, fields
 
 
 def dossier(conn: Connection, email: str) -> dict[str, Any]:
@@ -70,12 +71,13 @@ def _order(conn: Connection, order: Row[Any]) -> dict[str, Any]:
 
 
 def _rows(conn: Connection, place: places.Place, order_id: int) -> Iterator[dict[str, Any]]:
-    columns = [place.table.c[name] for name in ("id", *place.blank, *place.scrub)]
+    names = ["id", *place.blank, *place.scrub]
     if place.table is t.address:
-        columns.append(t.address.c.country)
-    query = select(*columns).where(place.rows(order_id)).order_by(place.table.c.id)
-    for row in conn.execute(query):
-        yield {str(name): value for name, value in row._mapping.items() if value not in ("", None)}
+        names.append("country")
+    found = conn.execute(select(place.table).where(place.rows(order_id)).order_by(place.table.c.id))
+    for row in fields.clear(conn, place.table, found) if place.table in fields.COLUMNS else found:
+        told = row._mapping
+        yield {name: told[name] for name in names if told[name] not in ("", None)}
 
 
 def _tells(row: Mapping[str, Any], place: places.Place, words: Words) -> bool:
@@ -85,34 +87,36 @@ def _tells(row: Mapping[str, Any], place: places.Place, words: Words) -> bool:
     return any(words.scrub_all(row[name]) != row[name] for name in place.scrub if name in row)
 
 
+_SENT = ("id", "kind", "state", "sent_at", "body", "message")
+
+
 def _sent(conn: Connection, order_id: int) -> list[dict[str, Any]]:
     """What was told to others with an address in it."""
     intent = t.intent.c
-    columns = (intent.id, intent.kind, intent.state, intent.sent_at, intent.body, intent.message)
-    query = select(*columns).where(places.intents(order_id)).order_by(intent.id)
+    query = select(t.intent).where(places.intents(order_id)).order_by(intent.id)
     return [
-        dict(row._mapping)
-        for row in conn.execute(query)
+        {name: row._mapping[name] for name in _SENT}
+        for row in bodies.clear(conn, conn.execute(query).all())
         if any((row.body.get("ship_to") or {}).get(name) for name in places.ADDRESS)
     ]
 
 
 def _payloads(conn: Connection, key: places.Key) -> list[dict[str, Any]]:
     query = select(t.inbox).where(places.of_record(key)).order_by(t.inbox.c.id)
-    return [_payload(row) for row in conn.execute(query) if not inbox.is_erased(row)]
+    return [_payload(conn, row) for row in conn.execute(query).all() if not inbox.is_erased(row)]
 
 
 def _record(conn: Connection, found: Row[Any]) -> dict[str, Any]:
     query = select(t.inbox).where(among(t.inbox.c.id, [found.id]))
-    return {"connection": found.connection, **_payload(conn.execute(query).one())}
+    return {"connection": found.connection, **_payload(conn, conn.execute(query).one())}
 
 
-def _payload(row: Row[Any]) -> dict[str, Any]:
+def _payload(conn: Connection, row: Row[Any]) -> dict[str, Any]:
     return {
         "id": row.id,
         "topic": row.topic,
         "external_id": row.external_id,
         "received_at": row.received_at,
         "state": row.state,
-        "payload": msgspec.Raw(inbox.text(row)),
+        "payload": msgspec.Raw(inbox.text(conn, row)),
     }

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Row
 
 from state import fulfilment
+from state.vault import destinations
 from sync.routing.decide import ENGINE, decide
 from sync.routing.decision import Decision
 from sync.routing.facts import OrderFacts, SiteFacts
@@ -34,7 +35,7 @@ def keep(
     now: datetime,
 ) -> int:
     """Store a decision with its inputs and its rules; returns its id."""
-    inputs = _plain(Inputs(order, tuple(sites)))
+    inputs = destinations.seal(conn, order.order_id, _plain(Inputs(order, tuple(sites))))
     version = rules.version()
     fulfilment.keep_rules(conn, version, rules.name, _plain(rules), now)
     thought = _plain(decision)

@@ -15,6 +15,7 @@ from connectors.base import BuysLabels, CancelsFulfilmentOrders, PushesFulfilmen
 from mappings import Definition
 from state import catalogue, fulfilment, history, inbox, orders
 from state import tables as t
+from state.vault import fields
 from sync.context import Hub, Link
 from sync.support.problems import problems_of
 from sync.support.redaction import Redactor
@@ -78,7 +79,7 @@ def capture(
     goods = _goods(conn, link, lines)
     definition = hub.definition(link, "orders")
     redactor = Redactor(_harmless(external_id, order, lines, goods, definition, hub, conn))
-    bodies = [inbox.payload(row) for row in payloads]
+    bodies = [inbox.payload(conn, row) for row in payloads]
     redactor.learn(bodies)
     redactor.learn(_persons(conn, order))
     document = {
@@ -167,9 +168,10 @@ def _harmless(
 def _persons(conn: Connection, order: Row[Any] | None) -> list[Any]:
     if order is None:
         return []
+    [order] = fields.clear(conn, t.sales_order, [order])
     rows = [orders.address(conn, one) for one in (order.bill_to_id, order.ship_to_id)]
     named = [dict(row._mapping) for row in rows if row is not None]
-    told = {"id", "country", "retention_until"}
+    told = {"id", "country", "retention_until", "email_mark"}
     return [{k: v for k, v in one.items() if k not in told} for one in named] + [
         {"note": order.note}
     ]

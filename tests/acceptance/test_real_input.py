@@ -141,7 +141,7 @@ def assert_nothing_lost(store: Store, link: Link, payloads: Mapping[str, Payload
     """Every payload is kept to the letter, and is an order or parked with its reasons."""
     with store.read() as conn:
         query = select(t.inbox).where(t.inbox.c.connection_id == link.id)
-        raw = {row.external_id: inbox.payload(row) for row in conn.execute(query)}
+        raw = {row.external_id: inbox.payload(conn, row) for row in conn.execute(query)}
     assert raw == payloads
     orders, aside = stored(store, link), parked(store, link)
     assert {*orders, *aside} == set(payloads)

@@ -21,6 +21,7 @@ from jobs.clock import SystemClock
 from state import audit_check
 from state import tables as t
 from state.store import Store
+from state.vault.keyring import MasterKey
 from tests.jobs.commands import Commands
 
 READS = {
@@ -30,7 +31,7 @@ READS = {
     *("stock list", "stock lots", "stock holds", "stock transit"),
     *("route simulate", "route quotes", "export reconciliation", "promise", "simulate"),
     *("mappings show", "mappings check", "mappings diff", "mappings try"),
-    *("mappings functions", "mappings suggest"),
+    *("mappings functions", "mappings suggest", "keys new", "keys status"),
     # The daemon: what it takes over from the settings is below, what its jobs change stands in
     # the story of each order, in the ledger and in the runs.
     "run",
@@ -98,6 +99,32 @@ _STRAY = {"kind": "label", "external_id": "se-9", "reference": "1", "problem": "
 _REVIEW = {"kind": "tracking", "subject_type": "sales_order", "subject_id": 2, "state": "review"}
 _MANUAL = {"order_id": 2, "kind": "manual", "reason": "r", "remedy": ""}
 
+
+def _erased_elsewhere(store: Store, now: datetime) -> None:
+    """A copy in which the buyer of order 3 was erased."""
+    with store.engine.connect() as conn:
+        conn.exec_driver_sql("COMMIT")
+        conn.exec_driver_sql("VACUUM INTO 'other.db'")
+    other = Store("sqlite:///other.db")
+    with other.write() as conn:
+        third = t.sales_order.c.channel_order_id == "3"
+        conn.execute(update(t.sales_order).where(third).values(erased_at=now))
+    other.close()
+
+
+def _another_key(_store: Store, _now: datetime) -> None:
+    """In use from now on; of a connection whose data is encrypted."""
+    file, settings = Path("keys"), Path("settings.toml")
+    before = file.read_text() if file.exists() else ""
+    file.write_text(f"{before}{MasterKey.new().line()}\n")
+    file.chmod(0o600)
+    if not before:
+        text = settings.read_text("utf-8").replace(
+            'connector = "csvdrop"', 'connector = "csvdrop"\npersonal_data = { encrypt = true }'
+        )
+        settings.write_text(f'{text}\n[encryption]\nkeys = "file:keys"\n', "utf-8")
+
+
 WRITES = (
     Written("sku import skus.csv", "import_skus"),
     Written("once pull-orders files", "run_once"),
@@ -141,7 +168,12 @@ WRITES = (
     Written("stock bundle B A=2", "set_bundle"),
     Written("stock rebuild", "rebuild_stock", _change(t.inventory_level, on_hand=99)),
     Written("audit --repair --yes", "repair_stock", _change(t.inventory_level, on_hand=99)),
+    Written(
+        "privacy reapply --from sqlite:///other.db", "erase_personal_data_again", _erased_elsewhere
+    ),
     Written("privacy erase ada@canary.example --reason asked --yes", "erase_personal_data"),
+    Written("keys encrypt", "encrypt_personal_data", _another_key),
+    Written("keys rotate", "rotate_keys", _another_key),
     Written("restore all.crossdock --replace", "restore"),
 )
 

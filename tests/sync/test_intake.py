@@ -105,7 +105,7 @@ def test_a_payload_is_kept_exactly_as_it_came(bench: Bench) -> None:
     order = woo_order(1, {"A": 2}, customer_note="Ähm ☕ \u202eשלום")
     take(bench, [order])
     with bench.store.read() as conn:
-        assert inbox.payload(conn.execute(select(t.inbox)).one()) == order
+        assert inbox.payload(conn, conn.execute(select(t.inbox)).one()) == order
 
 
 def test_an_unmapped_line_is_parked_alone_and_freed_by_an_alias(bench: Bench) -> None:
@@ -162,7 +162,7 @@ def test_an_unknown_currency_parks_the_record_and_loses_nothing(bench: Bench) ->
     take(bench, [broken, woo_order(2, {"A": 1})])
     with bench.store.read() as conn:
         [row] = inbox.parked(conn)
-        assert inbox.payload(row) == broken
+        assert inbox.payload(conn, row) == broken
         [shown] = [p for p in parked.listing(conn, bench.hub) if p.what == "record"]
         assert len(conn.execute(select(t.sales_order)).all()) == 1
     assert "XXQ" in shown.detail
