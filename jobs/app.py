@@ -16,7 +16,7 @@ import httpx
 from sqlalchemy import Connection
 
 from connectors import clock as real_time
-from connectors.base import Connector, EstimatesRates
+from connectors.base import Connector, EstimatesRates, ReceivesHooks
 from connectors.errors import ConfigProblem
 from connectors.http import Bounds, Door
 from connectors.registry import CONNECTORS
@@ -30,7 +30,7 @@ from jobs.process_lock import ProcessLock
 from jobs.promise_settings import rule_set
 from jobs.runner import Runner
 from jobs.running import count_call
-from jobs.settings import PersonalDataSettings, Settings
+from jobs.settings import PersonalDataSettings, Settings, WebSettings
 from jobs.settings_loader import Configuration, SettingsProblem
 from mappings import Definitions
 from state import migrate, owners, streams
@@ -42,6 +42,7 @@ from sync.context import Hub, Link, Policy, Sender
 from sync.guard.limits import Limits
 from sync.routing import rulefile
 from sync.routing.rules import Rules
+from web.endpoints import path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,14 @@ class App:
 
     def jobs_of(self, connection: str) -> list[Job]:
         """The jobs that this connection's connector can do."""
-        connector = self.hub.links[connection].connector
-        return [job for job in JOBS.values() if not job.is_global and job.suits(connector)]
+        link = self.hub.links[connection]
+        return [
+            job
+            for job in JOBS.values()
+            if not job.is_global
+            and job.suits(link.connector)
+            and (link.hooks_at or not job.of_hooks)
+        ]
 
     def streams(self) -> dict[str, tuple[Job, str | None]]:
         """Every stream of this installation, by key."""
@@ -266,6 +273,7 @@ def open_app(
             connector=connectors[name],
             timezone=ZoneInfo(given.timezone),
             since=given.since_at(clock.now()),
+            hooks_at=_hooks_at(settings.web, name, connectors[name]),
         )
         for name, given in settings.connections.items()
     }
@@ -277,6 +285,13 @@ def open_app(
     hub = Hub(store, clock, definitions, links, policy, rules, keeps)
     collector.settle()
     return App(configuration, hub, clock, stop or threading.Event(), dice=dice)
+
+
+def _hooks_at(web: WebSettings, name: str, connector: Connector) -> str:
+    """Where this connection's vendor is to send its webhooks; empty: nowhere."""
+    listening = web.listen is not None and web.public_url is not None
+    takes = isinstance(connector, ReceivesHooks) and connector.takes_hooks()
+    return f"{(web.public_url or '').rstrip('/')}{path_of(name)}" if listening and takes else ""
 
 
 def set_up_streams(app: App) -> None:

@@ -17,6 +17,7 @@ from sync import (
     pushes,
     quoting,
     shipping,
+    subscriptions,
     sweep,
     tracking,
 )
@@ -28,7 +29,8 @@ from sync.promise import publishing, reading_back
 class Job:
     """``needs``: any of these capabilities of a connection; none means one global stream.
 
-    ``looks_back``: only for connectors whose description says that they do.
+    ``looks_back``: only for connectors whose description says that they do. ``of_hooks``: only for
+    connections whose vendor sends webhooks to us.
     ``every``: the key in ``[connections.X.every]``, or in ``[jobs.every]`` for a global job.
     """
 
@@ -38,6 +40,7 @@ class Job:
     help: str
     needs: tuple[type, ...] = ()
     looks_back: bool = False
+    of_hooks: bool = False
 
     @property
     def is_global(self) -> bool:
@@ -128,6 +131,14 @@ _ALL = (
         "rates",
         "ask a carrier what the parcels of waiting orders cost",
         (base.EstimatesRates,),
+    ),
+    Job(
+        subscriptions.JOB,
+        subscriptions.check_hooks,
+        "hooks",
+        "see that a vendor still sends its webhooks",
+        (base.ListsSubscriptions,),
+        of_hooks=True,
     ),
     Job("allocate", allocation.allocate, "allocate", "give accepted orders to locations"),
     Job("promise", publishing.publish, "promise", "plan stock writes where a promise changed"),

@@ -222,6 +222,7 @@ class Every(Section):
     recheck: Interval = 3600
     sweep: Interval = 21_600
     rates: Interval = 300
+    hooks: Interval = 86_400
 
 
 class PersonalDataSettings(Section):

@@ -1,7 +1,7 @@
 """Prove the claims of ``docs/reliability.md``, and write that page.
 
 \b
-  python -m proof                         every claim at the size of a pull request
+  python -m proof                         the claims that a pull request can wait for
   python -m proof G5 G8 --size nightly    these, at the size of a night
   python -m proof --size nightly --minutes 60 --out docs/evidence/nightly.json
   python -m proof --postgres postgresql://localhost/proofs G3 G9 G16
@@ -40,7 +40,8 @@ PAGE = Path("docs/reliability.md")
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
-    help="Time for all of it: shared out over the claims that can go on for as long as they may.",
+    help="About how long all of it may take: shared out over the claims, which tell how much of a "
+    "night they came to. Bugs are planted whatever is left.",
 )
 @click.option(
     "--postgres",
@@ -66,12 +67,15 @@ def main(
     unknown = [claim for claim in claims if claim not in GOALS]
     if unknown:
         raise click.UsageError(f"no proof of {', '.join(unknown)}; there are {', '.join(GOALS)}")
-    chosen = list(claims or GOALS)
+    chosen = list(claims) or [
+        claim for claim, goal in GOALS.items() if size == "nightly" or not goal.at_night
+    ]
     began, told = stopwatch(), list[Record]()
     with ExitStack() as stack:
         session = Session(cast(Size, size), seed, _server(stack, server, chosen))
         for number, claim in enumerate(chosen):
             left = None if minutes is None else minutes * 60 - (stopwatch() - began)
+            _announce(session, chosen[number:], len(chosen), left)
             told.append(session.proved(claim, chosen[number:], left))
             _say(told[-1])
             if out is not None:
@@ -91,12 +95,23 @@ def _server(stack: ExitStack, given: str | None, chosen: list[str]) -> URL | Non
     return found
 
 
+def _announce(session: Session, to_come: list[str], of: int, left_s: float | None) -> None:
+    """Which claim begins, on stderr: who waits wants to know what for, and for how long yet."""
+    claim = to_come[0]
+    share_s = session.share_s(claim, to_come, left_s)
+    about = f", {share_s:.0f} s for it" if share_s is not None else ""
+    left = f", {max(0.0, left_s) / 60:.0f} min left" if left_s is not None else ""
+    click.echo(f"{claim} begins: {of - len(to_come) + 1} of {of}{left}{about}", err=True)
+
+
 def _say(record: Record) -> None:
     one, console = record.evidence, Console(highlight=False)
     verdict = "[green]holds[/]" if one.holds else "[red]does not hold[/]"
     killed = sum(1 for by in one.planted.values() if by)
+    night = one.figures.get("of a night")
+    reached = f" ({night:.2%} of a night)" if isinstance(night, float) else ""
     console.print(
-        f"{one.claim} {verdict}: {one.title}; {one.runs:,} {one.unit}, "
+        f"{one.claim} {verdict}: {one.title}; {one.runs:,} {one.unit}{reached}, "
         f"{sum(one.injections.values()):,} injected, {len(one.violations)} violations, "
         f"{killed} of {len(one.planted)} planted bugs noticed, {record.wall_s:.0f} s"
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -16,6 +16,7 @@ import msgspec
 
 from mappings import Definition, Definitions, MappingError, numbers, totals
 from mappings import canonical as c
+from proof.budget import Budget, reached
 from proof.evidence import Evidence, Size
 from proof.fuzz.clock import measured
 from proof.planting import Planted
@@ -121,11 +122,11 @@ def unexplained(document: Document, mapping: Definition) -> int:
     )
 
 
-def checked(documents: int, seed: int) -> list[str]:
-    """What does not hold of so many documents, each with the seed of its own."""
+def checked(documents: int, seed: int, budget: Budget | None = None) -> tuple[int, list[str]]:
+    """(documents looked at, what does not hold of them), each with the seed of its own."""
     mapping = Definitions.load()["csvdrop.orders"]
-    violations = []
-    for number in range(documents):
+    violations, number = list[str](), -1
+    for number in (budget or Budget()).over(range(documents)):
         document = generated(Random(f"{seed}.{number}"))
         try:
             off = unexplained(document, mapping)
@@ -136,7 +137,7 @@ def checked(documents: int, seed: int) -> list[str]:
             violations.append(
                 f"the sums: {seed}.{number}: {off} minor units of {document.currency}"
             )
-    return violations
+    return number + 1, violations
 
 
 def float_paths(root: Path = Path(__file__).parents[1]) -> list[str]:
@@ -170,23 +171,26 @@ def _is_float_of_money(node: ast.AST) -> bool:
     return any(word in said for word in _MONEY)
 
 
-def prove(size: Size, seed: int = 1) -> Evidence:
-    """The goal at one of its sizes."""
-    return counted(DOCUMENTS[size], seed, f"python -m proof G17 --size {size} --seed {seed}")
+def prove(size: Size, seed: int = 1, budget_s: float | None = None) -> Evidence:
+    """The goal at one of its sizes. ``budget_s``: real seconds; null: all documents."""
+    command = f"python -m proof G17 --size {size} --seed {seed}"
+    found = counted(DOCUMENTS[size], seed, command, Budget(budget_s))
+    return replace(found, figures={**found.figures, **reached(size, found.runs, DOCUMENTS[size])})
 
 
-def counted(documents: int, seed: int, command: str = "") -> Evidence:
+def counted(documents: int, seed: int, command: str = "", budget: Budget | None = None) -> Evidence:
     """So many documents, the look at the source, and the planted bugs."""
     with measured() as cost:
-        violations = [*checked(documents, seed), *float_paths()]
         planted = {bug.name: _noticed(bug) for bug in _bugs()}
+        runs, violations = checked(documents, seed, budget)
+        violations += float_paths()
         floats = list(_floats("sync/x.py", "def f(amount):\n    return float(amount) / 100\n"))
         planted["an amount becomes a float"] = floats[0] if floats else None
     return Evidence(
         claim="G17",
         title="Money to the minor unit",
         command=command,
-        runs=documents,
+        runs=runs,
         unit="documents",
         seeds=str(seed),
         violations=violations,
@@ -199,7 +203,7 @@ def counted(documents: int, seed: int, command: str = "") -> Evidence:
 def _noticed(bug: Planted) -> str | None:
     numbers._text_in_minor_units.cache_clear()
     with bug.in_place():
-        found = checked(200, 2)
+        _, found = checked(200, 2)
     numbers._text_in_minor_units.cache_clear()
     return found[0][:120] if found else None
 

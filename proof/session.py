@@ -15,8 +15,8 @@ from proof.goals import GOALS, proof_of
 from proof.records import Record
 from proof.world.simulation import silence
 
-_LEAST_S = 60.0
-"""Of a claim that takes a budget, however late it is: no figure at all says less."""
+_LEAST_S = 20.0
+"""Of a claim, however late it is: no figure at all says less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Session:
         """What a claim left behind; an error is a violation like any other.
 
         ``to_come``: the claims that are still to be proved, this one first. ``left_s``: seconds for
-        all of them, in equal parts for those that take a budget; the others take what they take.
+        all of them; null: each takes what it takes.
         """
         started = stopwatch()
         try:
@@ -45,11 +45,18 @@ class Session:
         took = round(stopwatch() - started, 1)
         return Record(evidence, self.size, self.seed, records.commit(), records.machine(), took)
 
+    def share_s(self, claim: str, to_come: Sequence[str], left_s: float | None) -> float | None:
+        """Seconds for a claim, of those that are left for all that are to come; null: no end."""
+        weight = GOALS[claim].weight
+        if left_s is None or not weight:
+            return None
+        return max(_LEAST_S, left_s * weight / sum(GOALS[one].weight for one in to_come))
+
     def _given(self, claim: str, to_come: Sequence[str], left_s: float | None) -> dict[str, Any]:
         goal, given = GOALS[claim], dict[str, Any]()
-        if goal.takes_budget and left_s is not None:
-            sharing = sum(GOALS[one].takes_budget for one in to_come)
-            given["budget_s"] = max(_LEAST_S, left_s / sharing)
+        share = self.share_s(claim, to_come, left_s)
+        if share is not None:
+            given["budget_s"] = share
         if goal.on_postgres and self.server is not None:
             url = postgres.empty_database(self.server, f"crossdock_{claim.lower()}")
             given[goal.on_postgres] = ("sqlite", url) if goal.on_postgres == "databases" else url

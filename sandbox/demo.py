@@ -93,7 +93,7 @@ def main() -> int:
     sandbox = Sandbox(world)
     with serve(sandbox, 0) as base_url:
         demo = Demo(world, sandbox, options.folder.resolve(), console)
-        _set_up(demo, base_url, options.speed)
+        set_up(demo, base_url, options.speed)
         with _daemon(demo):
             _trade(demo)
             if options.keep:
@@ -103,7 +103,7 @@ def main() -> int:
     return 0 if well else 1
 
 
-def _set_up(demo: Demo, base_url: str, speed: float) -> None:
+def set_up(demo: Demo, base_url: str, speed: float) -> None:
     """What the README tells an operator to do; the world's clock starts when it is done."""
     demo.console.print(f"Sandbox on {base_url}; installation in {demo.folder}")
     # The hub reads its clock from the settings: they are written twice, before and after set-up.

@@ -78,6 +78,13 @@ def overview(conn: Connection, since: datetime) -> dict[int, Row[Any]]:
     return {row.connection_id: row for row in conn.execute(query)}
 
 
+def last(conn: Connection, connection_id: int) -> datetime | None:
+    """When the last event of a connection came; null: none is kept."""
+    query = select(func.max(_event.c.received_at)).where(_event.c.connection_id == connection_id)
+    found: datetime | None = conn.scalar(query)
+    return found
+
+
 def tallies(conn: Connection) -> dict[int, dict[str, int]]:
     """By connection: how often what came, by kind, since ever."""
     found: dict[int, dict[str, int]] = {}

@@ -23,13 +23,15 @@ from sync.routing.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One configured connection, ready to use. ``since``: how far back a first pull reaches."""
+    """One configured connection, ready to use. ``since``: how far back a first pull reaches;
+    ``hooks_at``: where its vendor is to send webhooks, empty where none are taken."""
 
     id: int
     name: str
     connector: Connector
     timezone: ZoneInfo
     since: datetime
+    hooks_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class Endpoint:
 
     @property
     def path(self) -> str:
-        return f"{PREFIX}{self.name}"
+        return path_of(self.name)
 
     @property
     def is_open(self) -> bool:
@@ -56,3 +56,8 @@ class Endpoint:
 
 HEADER_MAX = 200
 """Characters of a header that are kept."""
+
+
+def path_of(connection: str) -> str:
+    """Where a connection's webhooks come in, below the address of this machine."""
+    return f"{PREFIX}{connection}"

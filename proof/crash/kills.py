@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from proof.budget import Budget, reached, shuffled
 from proof.crash.flows import FLOWS
 from proof.crash.lanes import Lanes, open_lanes
 from proof.crash.mutants import MUTANTS
@@ -30,26 +31,28 @@ def prove(
     flows: Sequence[str] = tuple(FLOWS),
     mutants: Sequence[str] = tuple(MUTANTS),
     processes: int = 2,
+    budget_s: float | None = None,
 ) -> Evidence:
     """``kills``: about how many at pull-request size, spread over all points of all flows, at
     other points with every seed. A night aims at every point of every flow, and runs chains of
-    every gap as well.
+    every gap as well. ``budget_s``: real seconds; null: all of them.
     """
-    began = cpu_s()
+    began, budget = cpu_s(), Budget(budget_s)
     with open_lanes(seed, processes) as lanes:
         points = {flow: lanes.ask({"points": flow})["points"] for flow in flows}
+        noticed = lanes.ask_all([{"mutant": name} for name in mutants])
+        every = shuffled(_every_point(points) + _chains(points, seed, each=4), seed)
         if size == "nightly":
-            trials = _every_point(points) + _chains(points, seed, each=4)
-            outcomes = lanes.ask_all(trials)
+            outcomes = lanes.ask_all(budget.over(every))
         else:
             outcomes = _so_many(lanes, points, seed, kills, side_by_side=processes)
-        noticed = lanes.ask_all([{"mutant": name} for name in mutants])
     return _evidence(
         outcomes,
         points,
         seed=seed,
         size=size,
         planted={name: told["noticed"] for name, told in zip(mutants, noticed, strict=True)},
+        share=reached(size, len(outcomes), len(every)),
         used_s=cpu_s() - began,
     )
 
@@ -98,6 +101,7 @@ def _evidence(
     seed: int,
     size: Size,
     planted: Mapping[str, str | None],
+    share: Mapping[str, float],
     used_s: float,
 ) -> Evidence:
     deaths = [(one["trial"]["flow"], death) for one in outcomes for death in one["deaths"]]
@@ -121,6 +125,7 @@ def _evidence(
             "packages told again": sum(one["repeated"] for one in outcomes),
             # The restart and everything that was left to do until nothing was.
             "back at rest, p99 s": round(restarts[int(len(restarts) * 0.99)], 3) if restarts else 0,
+            **share,
         },
         cpu_s=round(used_s, 1),
     )

@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -45,10 +45,21 @@ class Lanes:
             raise LaneBroken(f"{task}: {told['failed']}")
         return told
 
-    def ask_all(self, tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """The answers, in the order of the tasks."""
+    def ask_all(self, tasks: Iterable[Mapping[str, Any]]) -> list[Any]:
+        """The answers, in the order of the tasks. Each task is drawn when a lane is free for it:
+        that is when whoever has a budget looks whether any of it is left."""
+        asked: list[Future[Any]] = []
+        running: set[Future[Any]] = set()
         with ThreadPoolExecutor(len(self._all)) as pool:
-            return list(pool.map(self.ask, tasks))
+            for task in tasks:
+                asked.append(pool.submit(self.ask, task))
+                running.add(asked[-1])
+                if len(running) == len(self._all):
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    # What broke ends it now, and not after all the others.
+                    for one in done:
+                        one.result()
+            return [one.result() for one in asked]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from proof.budget import Budget, reached, shuffled
 from proof.crash.flows import FLOWS
 from proof.crash.kills import cpu_s
 from proof.crash.lanes import open_lanes
@@ -28,15 +29,17 @@ def prove(
     flows: Sequence[str] = tuple(FLOWS),
     mutants: Sequence[str] = tuple(DISK_MUTANTS),
     processes: int = 2,
+    budget_s: float | None = None,
 ) -> Evidence:
     """``trials``: how many at pull-request size, evenly over all pages of all flows, at other
-    pages with every seed; a night takes every page."""
-    began = cpu_s()
+    pages with every seed; a night takes every page. ``budget_s``: real seconds; null: all of
+    them."""
+    began, budget = cpu_s(), Budget(budget_s)
     every = _every_page(flows)
     step = 1 if size == "nightly" else max(1, len(every) // trials)
     with open_lanes(seed, processes) as lanes:
-        outcomes = lanes.ask_all(every[seed % step :: step])
         noticed = lanes.ask_all([{"disk mutant": name} for name in mutants])
+        outcomes = lanes.ask_all(budget.over(shuffled(every[seed % step :: step], seed)))
     met = [one for one in outcomes if one["refused"]]
     kinds = Counter(one["trial"]["refusal"] for one in met)
     return Evidence(
@@ -58,6 +61,7 @@ def prove(
             "stayed up": sum(one["ended"] == 0 for one in met),
             "did not start, and said why": sum(one["ended"] == 1 for one in met),
             "limits that nothing met": len(outcomes) - len(met),
+            **reached(size, len(outcomes), len(every)),
         },
         cpu_s=round(cpu_s() - began, 1),
     )

@@ -26,6 +26,7 @@ from connectors.registry import CONNECTORS
 from jobs import app
 from jobs.app import App
 from jobs.runner import Runner
+from proof.budget import Budget
 from proof.flow.clock import WorkClock
 from proof.world.database import SQLITE, empty_store
 from proof.world.simulation import silence
@@ -48,6 +49,8 @@ PLENTY = 1_000_000
 UNLIMITED = {"*": Rate(per_second=1e6, burst=1_000_000)}
 PATIENCE = timedelta(minutes=3)
 """After the last order came; of the clock that skips what is idle."""
+LEAST = 100
+"""Orders: fewer say more of the machine at that moment than of us."""
 
 
 class Timed(httpx.BaseTransport):
@@ -79,12 +82,15 @@ class Flow:
     way: Timed
     placed: dict[str, datetime] = field(default_factory=dict)
 
-    def trade(self, orders: int, an_hour: float, seed: int) -> None:
-        """Take so many orders at this pace, until all are with the 3PL or patience ends."""
+    def trade(self, orders: int, an_hour: float, seed: int, budget: Budget) -> None:
+        """Take so many orders at this pace until all are with the 3PL or patience ends; no more
+        than ``LEAST`` once the budget is used up."""
         draw, begin = random.Random(f"{seed}:flow"), self.clock.now()
         due = [begin + timedelta(hours=number / an_hour) for number in range(orders)]
         end = begin + timedelta(hours=orders / an_hour) + PATIENCE
-        while due or (len(self.way.accepted) < orders and self.clock.now() < end):
+        while due or (len(self.way.accepted) < len(self.placed) and self.clock.now() < end):
+            if not budget.left and len(self.placed) >= LEAST:
+                due.clear()
             now = self.clock.now()
             while due and due[0] <= now:
                 self._place(due.pop(0), draw)

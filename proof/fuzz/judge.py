@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from proof.budget import Budget
 from proof.fuzz.clock import ended_after, measured, resident_mb
 
 _OURS = str(Path(__file__).parents[2])
@@ -71,18 +72,25 @@ class Tally:
             self.slowest_s, self.slowest = other.slowest_s, other.slowest
 
 
-def throw(surface: Surface, inputs: int, seed: int, *, first: bool = False) -> Tally:
+def throw(
+    surface: Surface,
+    inputs: int,
+    seed: int,
+    *,
+    first: bool = False,
+    budget: Budget | None = None,
+) -> Tally:
     """All that is in the surface's corpus, then random inputs, each with a seed of its own.
 
-    ``first``: stop at the first violation.
+    ``first``: stop at the first violation. ``budget``: of the random ones; null: all of them.
     """
-    tally = Tally()
+    tally, budget = Tally(), budget or Budget()
     for what, case in surface.evil():
         if first and tally.violations:
             return tally
         _judge(surface, what, case, tally, memory=True, stuck_s=STUCK_S // 6 if first else STUCK_S)
     before = resident_mb()
-    for number in range(inputs - tally.inputs.total()):
+    for number in budget.over(range(inputs - tally.inputs.total())):
         if first and tally.violations:
             return tally
         name = f"{seed}.{number}"

@@ -9,8 +9,11 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
@@ -21,8 +24,12 @@ from proof.hooks.forgery import Sent, genuine
 from web.application import Application
 from web.server import Server
 
+T = TypeVar("T")
+
 PER_SECOND = 50
 SECONDS = {"pull-request": 4, "nightly": 60}
+BURST_PER_SECOND = 10_000 / 60
+BURST_SECONDS = {"pull-request": 2, "nightly": 60}
 ACK_P99_S = 0.25
 SLACK = 4
 """Times what an answer that keeps nothing and a bare commit take together."""
@@ -77,22 +84,67 @@ def _at(seconds: list[float], share: float) -> float:
     return sorted(seconds)[int(len(seconds) * share)]
 
 
-def _sent_steadily(base: str, sents: list[Sent]) -> tuple[list[float], list[float], int]:
-    pause, begin = threading.Event(), stopwatch()
-    with (
-        httpx.Client(base_url=base, timeout=10) as client,
-        ThreadPoolExecutor(CLIENTS) as pool,
-    ):
+def burst(size: Size, seed: int) -> tuple[dict[str, float | int | str], list[str]]:
+    """Row 44: 10,000 a minute, which may be more than can be kept. Figures, and what is wrong: each
+    webhook is answered with 200 and kept, or with 503 and not, and taken when it is sent again."""
+    count = int(BURST_PER_SECOND * BURST_SECONDS[size])
+    with rigs.rig(seed, durable=True) as rig:
+        server = Server(Application(rig.intake))
+        base = f"http://127.0.0.1:{server.start('127.0.0.1', 0)}"
+        try:
+            sents = genuine(rig.clock.now(), count, random.Random(f"{seed}:burst"))
+            with httpx.Client(base_url=base, timeout=30) as client:
+                began = stopwatch()
+                answers = _paced(sents, BURST_PER_SECOND, lambda one: _posted(client, one))
+                seconds, kept = stopwatch() - began, len(rig.events())
+                again = [one for one, (_, code) in zip(sents, answers, strict=True) if code != 200]
+                refused = [code for _, code in (_posted(client, one) for one in again)]
+        finally:
+            server.stop()
+        after = len(rig.events())
+    codes = Counter(code for _, code in answers)
+    wrong = [f"in a burst {n} were answered {c}" for c, n in codes.items() if c not in (200, 503)]
+    if kept != codes[200]:
+        wrong.append(f"in a burst {codes[200]} were answered 200, and {kept} kept")
+    if after != count or any(code != 200 for code in refused):
+        wrong.append(f"after a burst {after} of {count} are kept")
+    return {
+        "burst, webhooks a second": round(count / seconds, 1),
+        "burst, sent away with 503": f"{codes[503] / count:.1%}",
+        "burst, ack p99, ms": round(_at([took for took, _ in answers], 0.99) * 1000, 1),
+    }, wrong
 
-        def send(numbered: tuple[int, Sent]) -> tuple[float, float, int]:
-            number, sent = numbered
-            pause.wait(max(0.0, begin + number / PER_SECOND - stopwatch()))
+
+def _posted(client: httpx.Client, sent: Sent) -> tuple[float, int]:
+    """Seconds until the answer, and its status."""
+    began = stopwatch()
+    reply = client.post(f"/hooks/{sent.name}", content=sent.body, headers=sent.headers)
+    return stopwatch() - began, reply.status_code
+
+
+def _paced(sents: Sequence[Sent], per_second: float, send: Callable[[Sent], T]) -> list[T]:
+    """Send them by many at once, each when its turn comes or as soon as somebody is free."""
+    pause, begin = threading.Event(), stopwatch()
+
+    def in_turn(numbered: tuple[int, Sent]) -> T:
+        number, sent = numbered
+        pause.wait(max(0.0, begin + number / per_second - stopwatch()))
+        return send(sent)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return list(pool.map(in_turn, enumerate(sents)))
+
+
+def _sent_steadily(base: str, sents: Sequence[Sent]) -> tuple[list[float], list[float], int]:
+    with httpx.Client(base_url=base, timeout=10) as client:
+
+        def send(sent: Sent) -> tuple[float, float, int]:
             started = stopwatch()
             client.get(f"/hooks/{sent.name}")
-            between = stopwatch()
-            reply = client.post(f"/hooks/{sent.name}", content=sent.body, headers=sent.headers)
-            return stopwatch() - between, between - started, reply.status_code
+            idle = stopwatch() - started
+            took, status = _posted(client, sent)
+            return took, idle, status
 
-        answers = list(pool.map(send, enumerate(sents)))
+        answers = _paced(sents, PER_SECOND, send)
     failed = sum(status != 200 for _, _, status in answers)
     return [post for post, _, _ in answers], [get for _, get, _ in answers], failed

@@ -45,6 +45,9 @@ OTHER_BOB_SECRET = "whsec_NzY1NDMyMTBmZWRjYmE5ODc2NTQzMjEw"
 LABEL_SECRET = "label-secret-of-the-only-account"
 
 SETTINGS = f"""
+[web]
+listen = "127.0.0.1:8431"
+public_url = "{BASE}"
 [connections.{SHOP}]
 connector = "woocommerce"
 url = "http://sandbox.test/woo"

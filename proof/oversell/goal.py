@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
+from proof.budget import Budget, reached
 from proof.clock import cpu_s, stopwatch
 from proof.evidence import Evidence, Size
 from proof.oversell import race
@@ -24,7 +25,7 @@ from state.store import Store
 
 WORKERS = 16
 _ATTEMPTS = {"pull-request": 10_000, "nightly": 1_000_000}
-_ROUND = {"pull-request": 5_000, "nightly": 20_000}
+_ROUND = 5_000
 _PLANTED = 300
 _FEW = 10
 """SKUs that they race for: more of them meet."""
@@ -49,18 +50,17 @@ def prove(
     attempts: int | None = None,
 ) -> Evidence:
     """``postgres``: the URL of a PostgreSQL, where it is played too, in a schema of its own.
-    ``budget_s``: real seconds after which no further round begins; null: all of them. ``attempts``:
-    so many in all, instead of what the size says."""
-    began, began_cpu, told = stopwatch(), cpu_s(), Told()
+    ``budget_s``: real seconds; null: all rounds. ``attempts``: so many in all, instead of what the
+    size says."""
+    budget, began_cpu, told = Budget(budget_s), cpu_s(), Told()
     databases = [SQLITE, *filter(None, [postgres])]
     wanted = attempts or _ATTEMPTS[size]
-    each = min(_ROUND[size], -(-wanted // len(databases)))
-    number = 0
-    for number, (database, processes) in enumerate(_rounds(databases, size)):
-        late = budget_s is not None and stopwatch() - began > budget_s
-        if told.attempts >= wanted or (number >= len(databases) and late):
-            break
-        _round(told, database, seed + number, each, processes=processes)
+    kinds = _kinds(databases, size)
+    each = min(_ROUND, -(-wanted // len(kinds)))
+    planted, began = _noticed(databases, seed), stopwatch()
+    rounds = islice(cycle(kinds), -(-wanted // each))
+    for database, processes in budget.over(rounds, least=len(databases)):
+        _round(told, database, seed + told.attempts // each, each, processes=processes)
     took = stopwatch() - began
     return Evidence(
         claim="G9",
@@ -68,24 +68,25 @@ def prove(
         command=f"python -m proof G9 --size {size} --seed {seed}",
         runs=told.attempts,
         unit="reservations asked for",
-        seeds=f"{seed}-{seed + number - 1}",
+        seeds=f"{seed}-{seed + told.attempts // each - 1}",
         injections=dict(told.injections),
         violations=told.violations,
-        planted=_noticed(databases, seed),
+        planted=planted,
         figures={
             "databases": "sqlite, postgresql" if postgres else "sqlite (no PostgreSQL at hand)",
             "workers": WORKERS,
             "units sold": told.sold,
             "reservations a second": round(told.attempts / took),
+            **reached(size, told.attempts, wanted),
         },
         cpu_s=round(cpu_s() - began_cpu, 1),
     )
 
 
-def _rounds(databases: Sequence[str], size: Size) -> Iterator[tuple[str, bool]]:
-    """Database, and whether the workers are processes, for ever."""
-    kinds = (False, True) if size == "nightly" else (False,)
-    return cycle((database, processes) for processes in kinds for database in databases)
+def _kinds(databases: Sequence[str], size: Size) -> list[tuple[str, bool]]:
+    """Database, and whether the workers are processes."""
+    workers = (False, True) if size == "nightly" else (False,)
+    return [(database, processes) for processes in workers for database in databases]
 
 
 def _round(told: Told, database: str, seed: int, attempts: int, *, processes: bool) -> None:

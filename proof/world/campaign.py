@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from proof.world.clock import cpu_s
@@ -14,10 +13,8 @@ from proof.world.simulation import simulate
 
 @dataclass
 class Campaign:
-    """``budget_s``: CPU seconds after which no further history begins; null: none."""
+    """``days``: simulated; ``calls``: to all vendors."""
 
-    budget_s: float | None = None
-    simulate: Callable[[Course], Result] = simulate
     seeds: list[int] = field(default_factory=list)
     injections: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
@@ -25,12 +22,6 @@ class Campaign:
     orders: int = 0
     calls: int = 0
     _began: float = field(default_factory=cpu_s)
-
-    def run(self, courses: Iterable[Course]) -> None:
-        for course in courses:
-            if self.budget_s is not None and self.seeds and self.cpu_s > self.budget_s:
-                return
-            self.add(self.simulate(course))
 
     def add(self, result: Result) -> None:
         self.seeds.append(result.course.seed)

@@ -60,7 +60,8 @@ class Calendar:
 
         Aware in, UTC out.
         """
-        day = moment.astimezone(self._zone()).date()
+        # From yesterday on: where clocks jump over midnight, its last minutes are shown today.
+        day = moment.astimezone(self._zone()).date() - _DAY
         # Compared as moments, not by the clock on the wall, which some nights shows an hour twice.
         while not self.is_open(day) or self._leaves_at(day) < moment:
             day = self._next(day)

@@ -143,7 +143,7 @@ class CarrierConnector:
 
     def __init__(self) -> None:
         self.labels: dict[str, c.Label] = {}
-        self.asked: list[c.LabelRequest] = []
+        self.labels_asked: list[c.LabelRequest] = []
         self.bought = 0
         self.answers: list[Any] = []
 
@@ -155,7 +155,7 @@ class CarrierConnector:
 
     def _buy(self, request: c.LabelRequest) -> c.Label:
         self.bought += 1
-        self.asked.append(request)
+        self.labels_asked.append(request)
         label = c.Label(
             external_id=f"L{self.bought}",
             tracking_number=f"TRACK{self.bought}",

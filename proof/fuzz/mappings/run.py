@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +27,7 @@ import msgspec
 from mappings import Definition, Definitions, DefinitionsInvalid, MappingError, storable
 from mappings.canonical import Record
 from mappings.limits import TooManySteps
+from proof.budget import Budget
 from proof.fuzz.clock import ended_after, measured, peak_rss_mb
 from proof.fuzz.mappings.definitions import random_definition
 from proof.fuzz.mappings.payloads import random_bytes, random_payload, random_record
@@ -54,14 +56,15 @@ class Tally:
         return self.outcomes.total()
 
 
-def fuzz(pairs: int, seed: int, folder: Path) -> Tally:
-    """Run at least so many pairs; ``folder`` takes the definition's file."""
+def fuzz(pairs: int, seed: int, folder: Path, budget: Budget | None = None) -> Tally:
+    """Run at least so many pairs, or until the budget is used up; ``folder`` takes the
+    definition's file."""
     tally = Tally()
-    number = 0
-    while tally.pairs < pairs:
+    for number in (budget or Budget()).over(count()):
+        if tally.pairs >= pairs:
+            break
         # A seed of its own for each definition, so that each can be looked at alone.
         one_definition(f"{seed}.{number}", folder, tally)
-        number += 1
     return tally
 
 

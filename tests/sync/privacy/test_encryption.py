@@ -51,7 +51,7 @@ def erased(bench: Bench, number: int) -> None:
 def test_threat_t22_nothing_of_a_buyer_shows_and_the_parcel_still_arrives(sealed: Bench) -> None:
     shipped(sealed, 1)
     assert canaries(sealed.store, 1) == []
-    [label] = sealed.carrier.asked
+    [label] = sealed.carrier.labels_asked
     assert label.ship_to.name == "Canary1first Canary1last"
     assert label.ship_to.street == address_of(1)["address_1"]
     with sealed.store.read() as conn:
@@ -142,7 +142,7 @@ def test_what_was_stored_in_clear_is_encrypted_later_and_goes_on(bench: Bench) -
         assert invariants.check(conn) == []
     for name in ("labels", "shop"):
         bench.run(drain.push, name)
-    assert {label.ship_to.city for label in bench.carrier.asked} == {
+    assert {label.ship_to.city for label in bench.carrier.labels_asked} == {
         "Canary1city",
         "Canary2city",
     }
@@ -163,7 +163,7 @@ def test_threat_t22_an_intent_with_another_s_address_is_not_sent(sealed: Bench) 
             .values(body=swapped, body_sha256=intents.digest(swapped))
         )
     sealed.run(drain.push, "labels")
-    assert [label.ship_to.city for label in sealed.carrier.asked] == ["Canary2city"]
+    assert [label.ship_to.city for label in sealed.carrier.labels_asked] == ["Canary2city"]
     with sealed.store.read() as conn:
         assert conn.scalar(select(row.state).where(row.id == first.id)) == "review"
 

@@ -109,3 +109,10 @@ def test_lateness_counts_begun_days() -> None:
     assert days_late(due, due + timedelta(seconds=1)) == 1
     assert days_late(due, due + timedelta(days=1)) == 1
     assert days_late(due, due + timedelta(days=1, seconds=1)) == 2
+
+
+def test_goal_g18_a_cut_off_that_the_clocks_jump_over_midnight_is_still_yesterdays() -> None:
+    # In Nuuk they go from 23:00 to 00:00: Saturday's 23:59 is never shown, and comes at 00:59.
+    nuuk = Calendar("America/Nuuk", tuple(range(7)), dict.fromkeys(range(7), time(23, 59)))
+    moment = datetime(2024, 3, 31, 1, 3, tzinfo=UTC)
+    assert nuuk.ready_at(moment) == datetime(2024, 3, 31, 1, 59, tzinfo=UTC)
