@@ -20,7 +20,7 @@ from connectors.base import Connector, EstimatesRates, ReceivesHooks
 from connectors.errors import ConfigProblem
 from connectors.http import Bounds, Door
 from connectors.registry import CONNECTORS
-from jobs import collector, leases, roster, settings_audit, settings_loader, vaults
+from jobs import leases, roster, settings_audit, settings_loader, vaults
 from jobs.catalogue import JOBS, Job
 from jobs.clock import Clock, ScaledClock, SystemClock
 from jobs.engine import Engine
@@ -283,7 +283,6 @@ def open_app(
         guard=Limits(**settings.guard.model_dump()),
     )
     hub = Hub(store, clock, definitions, links, policy, rules, keeps)
-    collector.settle()
     return App(configuration, hub, clock, stop or threading.Event(), dice=dice)
 
 
@@ -302,9 +301,16 @@ def set_up_streams(app: App) -> None:
     now = app.clock.now()
     with app.hub.store.write() as conn:
         migrate.one_at_a_time(conn)
-        for key, (job, name) in app.streams().items():
-            link_id = app.hub.links[name].id if name else None
-            streams.ensure(conn, key, job.name, link_id, _every_s(app.settings, job, name), now)
+        wanted = [
+            streams.Wanted(
+                key,
+                job.name,
+                app.hub.links[name].id if name else None,
+                _every_s(app.settings, job, name),
+            )
+            for key, (job, name) in app.streams().items()
+        ]
+        streams.ensure_all(conn, wanted, now)
 
 
 def _every_s(settings: Settings, job: Job, connection: str | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.base import Connector, PullsOrders
@@ -13,6 +13,7 @@ from jobs.problems import UsageProblem
 from jobs.settings import LocationSettings, Settings
 from state import grounds
 from state import tables as t
+from state.ids import insert_one
 
 _CALENDAR = {"timezone", "workdays", "cutoff", "holidays", "closed", "handling_days"}
 _NOT_AS_WRITTEN = {"connection", "authority", "group", "ack_within", "ship_within", *_CALENDAR}
@@ -108,7 +109,10 @@ def _upsert(
     at_first: Mapping[str, Any],
 ) -> int:
     """Set ``values`` on the row with ``key``; ``at_first`` only where it is new. Answers its id."""
-    where = [table.c[name] == value for name, value in key.items()]
-    if conn.execute(update(table).where(*where).values(**values)).rowcount == 0:
-        conn.execute(insert(table).values(**key, **values, **at_first))
-    return int(conn.execute(select(table.c.id).where(*where)).scalar_one())
+    named = {f"of_{name}": value for name, value in key.items()}
+    where = [table.c[name] == bindparam(f"of_{name}") for name in key]
+    change = update(table).where(*where).returning(table.c.id)
+    found = conn.execute(change, {**named, **values}).scalar()
+    if found is None:
+        found = insert_one(conn, table, **key, **values, **at_first)
+    return int(found)

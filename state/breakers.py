@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from state import tables as t
 from state.circuit import JITTER, LONGEST_S, OPENS_AT, Came, Circuit, Entry
@@ -34,6 +34,12 @@ _SWAP = (
     "ON CONFLICT (key) DO UPDATE SET troubles = :troubles, since_us = :since_us, tat_us = :next_us "
     "WHERE rate_bucket.troubles = :was_troubles AND rate_bucket.tat_us = :was_next_us "
     "RETURNING troubles"
+)
+
+
+_b = t.rate_bucket.c
+_DOWN = select(_b.key, _b.since_us, _b.tat_us).where(
+    _b.key.startswith(_PREFIX, autoescape=True), _b.troubles >= bindparam("opens_at")
 )
 
 
@@ -111,9 +117,7 @@ class Breakers:
 
 def down(conn: Connection) -> dict[str, Down]:
     """The connections whose vendor is down, by name."""
-    b = t.rate_bucket.c
-    where = b.key.startswith(_PREFIX, autoescape=True) & (b.troubles >= OPENS_AT)
-    rows = conn.execute(select(b.key, b.since_us, b.tat_us).where(where))
+    rows = conn.execute(_DOWN, {"opens_at": OPENS_AT})
     return {
         row.key.removeprefix(_PREFIX): Down(_moment(row.since_us), _moment(row.tat_us))
         for row in rows

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from state import tables as t
 from state.batches import among, insert_rows
@@ -42,8 +42,14 @@ def add(
 
 def open_of(conn: Connection, stream_key: str) -> Row[Any] | None:
     """The stream's hold that is not settled, if there is one."""
-    query = select(_hold).where(_hold.c.stream_key == stream_key, _hold.c.state.in_(OPEN))
-    return conn.execute(query.order_by(_hold.c.id.desc())).first()
+    return conn.execute(_OPEN_OF, {"of_stream": stream_key}).first()
+
+
+_OPEN_OF = (
+    select(_hold)
+    .where(_hold.c.stream_key == bindparam("of_stream"), _hold.c.state.in_(OPEN))
+    .order_by(_hold.c.id.desc())
+)
 
 
 def get(conn: Connection, number: int) -> Row[Any] | None:

@@ -8,7 +8,18 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, func, not_, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from state import tables as t
 from state import vault
@@ -106,10 +117,8 @@ def overtake(conn: Connection, kind: str, subject_id: int, why: str, now: dateti
 
 def in_state(conn: Connection, connection_id: int, *states: str) -> list[Row[Any]]:
     """Intents of a connection in these states, oldest first; their bodies in clear."""
-    query = select(intent).where(
-        intent.c.connection_id == connection_id, intent.c.state.in_(states)
-    )
-    return bodies.clear(conn, conn.execute(query.order_by(intent.c.id)).all())
+    given = {"connection": connection_id, "states": states}
+    return bodies.clear(conn, conn.execute(_IN_STATE, given).all())
 
 
 def by_key(conn: Connection, key: str, *, lock: bool = False) -> Row[Any] | None:
@@ -153,6 +162,11 @@ def due(
     ``newest``: of such intents only a subject's last one may be sent, and none while another is
     under way. So what came back unsent never goes out before, or after, what replaces it.
     """
+    values = {"connection": connection_id, "of_kind": kind, "now": now, "most": limit}
+    return list(conn.execute(_DUE_NEWEST if newest else _DUE, values))
+
+
+def _due(*, newest: bool) -> Select[Any]:
     other = intent.alias("other")
     same = select(other.c.id).where(
         other.c.kind == intent.c.kind, other.c.subject_id == intent.c.subject_id
@@ -162,19 +176,32 @@ def due(
         blocked = or_(replaced, same.where(other.c.state.in_(UNDER_WAY)).exists())
     else:
         blocked = same.where(other.c.id < intent.c.id, other.c.state.in_(OPEN)).exists()
-    query = (
+    return (
         select(intent)
         .where(
-            intent.c.connection_id == connection_id,
-            intent.c.kind == kind,
+            intent.c.connection_id == bindparam("connection"),
+            intent.c.kind == bindparam("of_kind"),
             intent.c.state == "planned",
-            intent.c.not_before <= now,
+            intent.c.not_before <= bindparam("now"),
             not_(blocked),
         )
         .order_by(intent.c.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
     )
-    return list(conn.execute(query))
+
+
+# Put together once: a push asks for them in vain for every kind that a connection takes.
+_DUE, _DUE_NEWEST = _due(newest=False), _due(newest=True)
+_MOVE = update(intent).where(intent.c.id == bindparam("of_id"))
+_MOVE_ON = _MOVE.where(intent.c.state != "superseded")
+_IN_STATE = (
+    select(intent)
+    .where(
+        intent.c.connection_id == bindparam("connection"),
+        intent.c.state.in_(bindparam("states", expanding=True)),
+    )
+    .order_by(intent.c.id)
+)
 
 
 def claim(
@@ -221,10 +248,9 @@ def postpone(
 
 def move(conn: Connection, intent_id: int, state: str, **values: Any) -> None:
     """One that was dropped while its call was under way may still end, but not begin again."""
-    where = intent.c.id == intent_id
-    if state in (*OPEN, "review"):
-        where &= intent.c.state != "superseded"
-    conn.execute(update(intent).where(where).values(state=state, **values))
+    goes_on = state in (*OPEN, "review")
+    change = _MOVE_ON if goes_on else _MOVE
+    conn.execute(change, {"of_id": intent_id, "state": state, **values})
 
 
 def open_counts(conn: Connection) -> dict[int, dict[str, int]]:

@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
     and_,
+    bindparam,
     case,
     func,
     or_,
@@ -99,26 +101,33 @@ def written_lately(
 ) -> list[Row[Any]]:
     """Listings among a channel's ``limit`` latest writes, confirmed by ``before``, that nobody has
     looked at since; the newest first."""
-    write = t.intent
+    values = {"connection": connection_id, "before": before, "most": limit}
+    return list({row.id: row for row in conn.execute(_WRITTEN_LATELY, values)}.values())
+
+
+def _written_lately() -> Select[Any]:
+    write = t.intent.c
     latest = (
-        select(write.c.id, write.c.subject_id, write.c.settled_at)
+        select(write.id, write.subject_id, write.settled_at)
         .where(
-            write.c.connection_id == connection_id,
-            write.c.kind == "stock",
-            write.c.state == "done",
-            write.c.settled_at <= before,
+            write.connection_id == bindparam("connection"),
+            write.kind == "stock",
+            write.state == "done",
+            write.settled_at <= bindparam("before"),
         )
-        .order_by(write.c.id.desc())
-        .limit(limit)
+        .order_by(write.id.desc())
+        .limit(bindparam("most", type_=Integer))
         .subquery()
     )
-    query = (
+    return (
         select(_listing)
         .join(latest, latest.c.subject_id == _listing.c.id)
         .where(_listing.c.last_seen_at < latest.c.settled_at)
         .order_by(latest.c.id.desc())
     )
-    return list({row.id: row for row in conn.execute(query)}.values())
+
+
+_WRITTEN_LATELY = _written_lately()
 
 
 def parked(conn: Connection) -> list[Row[Any]]:

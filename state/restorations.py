@@ -116,8 +116,15 @@ def _promise_anew(conn: Connection, now: datetime) -> None:
 
 def latest(conn: Connection) -> Row[Any] | None:
     """The last time this store came out of a backup; null: nothing is in doubt because of one."""
-    query = select(t.restoration).where(t.restoration.c.settled_at.is_(None))
-    return conn.execute(query.order_by(t.restoration.c.id.desc()).limit(1)).first()
+    return conn.execute(_LATEST).first()
+
+
+_LATEST = (
+    select(t.restoration)
+    .where(t.restoration.c.settled_at.is_(None))
+    .order_by(t.restoration.c.id.desc())
+    .limit(1)
+)
 
 
 def is_over(since: Row[Any], now: datetime) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from state import tables as t
 from state.streams import Claim
@@ -15,6 +15,15 @@ from state.streams import Claim
 _r = t.run
 
 RunState = Literal["ok", "failed", "lost"]
+
+# Put together once: every run has them.
+_LOST = (
+    update(_r)
+    .where(_r.c.stream_key == bindparam("of_stream"), _r.c.state == "running")
+    .values(state="lost")
+)
+_BEGUN = insert(_r).returning(_r.c.id)
+_ENDED = update(_r).where(_r.c.id == bindparam("of_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,7 @@ class Result:
 
 def start(conn: Connection, held: Claim, trigger: str, now: datetime) -> int:
     """Write the run down; answer its id. Earlier runs of the stream that never ended are lost."""
-    unfinished = (_r.c.stream_key == held.key, _r.c.state == "running")
-    conn.execute(update(_r).where(*unfinished).values(state="lost", finished_at=now))
+    conn.execute(_LOST, {"of_stream": held.key, "finished_at": now})
     row = {
         "stream_key": held.key,
         "job": held.job,
@@ -43,7 +51,7 @@ def start(conn: Connection, held: Claim, trigger: str, now: datetime) -> int:
         "calls": {},
         "cursor_before": held.cursor,
     }
-    return int(conn.execute(insert(_r).values(row).returning(_r.c.id)).scalar_one())
+    return int(conn.execute(_BEGUN, row).scalar_one())
 
 
 def finish(conn: Connection, run_id: int, result: Result, now: datetime) -> None:
@@ -55,7 +63,7 @@ def finish(conn: Connection, run_id: int, result: Result, now: datetime) -> None
         "cursor_after": result.cursor,
         "error": result.error,
     }
-    conn.execute(update(_r).where(_r.c.id == run_id).values(changes))
+    conn.execute(_ENDED, {"of_id": run_id, **changes})
 
 
 def latest(conn: Connection) -> dict[str, Row[Any]]:

@@ -76,10 +76,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One snapshot for as long as the block lasts, whatever is committed meanwhile."""
-        options: dict[str, Any] = {"crossdock_read": True}
-        if not self.is_sqlite:
-            options["isolation_level"] = "REPEATABLE READ"
-        with self.engine.connect().execution_options(**options) as connection:
+        with self._reading.connect() as connection:
             yield connection
 
     def at_once(self, sql: str, values: Mapping[str, Any]) -> Sequence[Any] | None:
@@ -133,6 +130,14 @@ class Store:
         self.engine.dispose()
         if "_hasty_engine" in self.__dict__:
             self._hasty_engine.dispose()
+
+    @cached_property
+    def _reading(self) -> Engine:
+        """The same connections, begun as readers."""
+        options: dict[str, Any] = {"crossdock_read": True}
+        if not self.is_sqlite:
+            options["isolation_level"] = "REPEATABLE READ"
+        return self.engine.execution_options(**options)
 
     @cached_property
     def _hasty_engine(self) -> Engine:

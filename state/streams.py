@@ -10,22 +10,23 @@ Times are aware UTC, given by the caller; lease lengths are seconds of that same
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Row,
+    Select,
     Update,
     and_,
     bindparam,
     case,
     func,
     insert,
-    literal,
     or_,
     select,
     update,
@@ -63,6 +64,16 @@ class Claim:
     cursor: dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A stream that shall exist, and how often it runs. Seconds."""
+
+    key: str
+    job: str
+    connection_id: int | None
+    every_s: int
+
+
 def key_of(job: str, connection: str | None = None) -> str:
     """The stream's key: ``pull-orders:shop-eu``, or the job's name where it is global."""
     return job if connection is None else f"{job}:{connection}"
@@ -72,15 +83,27 @@ def ensure(
     conn: Connection, key: str, job: str, connection_id: int | None, every_s: int, now: datetime
 ) -> None:
     """Make the stream exist with this interval; a new one is due at once."""
-    # A shorter interval counts from now on, not after the longer one has run out.
-    soonest = now + timedelta(seconds=every_s)
-    due_at = case(
-        (and_(_s.c.failures == 0, _s.c.due_at > soonest), _utc(soonest)), else_=_s.c.due_at
-    )
-    row = {"job": job, "connection_id": connection_id, "every_s": every_s}
-    known = update(_s).where(_s.c.key == key).values(due_at=due_at, **row)
-    if conn.execute(known).rowcount == 0:
-        conn.execute(insert(_s).values(key=key, due_at=now, **row))
+    ensure_all(conn, [Wanted(key, job, connection_id, every_s)], now)
+
+
+def ensure_all(conn: Connection, wanted: Iterable[Wanted], now: datetime) -> None:
+    """Make every one of them exist with its interval; new ones are due at once."""
+    known = set(conn.scalars(_KEYS))
+    kept, new = [], []
+    for one in wanted:
+        if one.key in known:
+            soonest = now + timedelta(seconds=one.every_s)
+            kept.append({"of_key": one.key, "soonest": soonest, **_row(one)})
+        else:
+            new.append({"key": one.key, "due_at": now, **_row(one)})
+    if kept:
+        conn.execute(_KEEP, kept)
+    if new:
+        conn.execute(_NEW, new)
+
+
+def _row(one: Wanted) -> dict[str, Any]:
+    return {"job": one.job, "connection_id": one.connection_id, "every_s": one.every_s}
 
 
 def request(conn: Connection, key: str, now: datetime) -> bool:
@@ -101,16 +124,7 @@ def request_all(conn: Connection, job: str, now: datetime) -> None:
 
 def due(conn: Connection, now: datetime) -> list[str]:
     """Keys that may run now, longest overdue first; none of a paused or retired connection."""
-    joined = _s.outerjoin(t.connection, _s.c.connection_id == t.connection.c.id)
-    status = t.connection.c.status
-    found = (
-        select(_s.c.key)
-        .select_from(joined)
-        .where(_s.c.due_at <= now, _free(now), or_(status.is_(None), status.not_in(_NOT_RUNNING)))
-        .order_by(_s.c.due_at, _s.c.key)
-        .limit(DUE_AT_ONCE)
-    )
-    return list(conn.scalars(found))
+    return list(conn.scalars(_DUE, {"now": now}))
 
 
 def claim(
@@ -126,12 +140,9 @@ def claim(
 
     One conditional update, so of any number of processes exactly one wins.
     """
-    won = update(_s).where(_s.c.key == key, _free(now))
-    if not even_if_not_due:
-        won = won.where(_s.c.due_at <= now)
-    until = now + timedelta(seconds=lease_s)
-    won = won.values(fence=_s.c.fence + 1, owner=owner, lease_until=until)
-    row = conn.execute(won.returning(*_s.c)).first()
+    won = {"owner": owner, "lease_until": now + timedelta(seconds=lease_s)}
+    statement = _CLAIM if even_if_not_due else _CLAIM_DUE
+    row = conn.execute(statement, {"of_key": key, "now": now, **won}).first()
     if row is None:
         return None
     return Claim(
@@ -193,20 +204,17 @@ def finish(conn: Connection, held: Claim, now: datetime) -> bool:
 
     Whatever was requested since the claim is due now, the rest at the next interval.
     """
-    again = now + timedelta(seconds=held.every_s)
-    _update_held(
-        conn,
-        held,
-        done=held.want,
-        failures=0,
-        last_error="",
-        last_success_at=now,
-        due_at=case((_s.c.want > held.want, _utc(now)), else_=_utc(again)),
-        **_NOBODY,
-    )
+    moments = {"last_success_at": now, "now": now, "again": now + timedelta(seconds=held.every_s)}
+    ended = {"done": held.want, "failures": 0, "last_error": "", **_NOBODY}
+    values = {**_named(held), "had_want": held.want, **moments, **ended}
+    due_now = conn.execute(_FINISH, values).scalar()
+    if due_now is None:
+        raise _lost(held)
     if held.connection_id is not None:
-        _note_success(conn, held.connection_id, now)
-    return bool(conn.scalar(select(_s.c.due_at <= now).where(_s.c.key == held.key)))
+        # A push with nothing to send succeeds without a call, and proves nothing about
+        # credentials: one stream that works mends the connection only when none of them fails.
+        conn.execute(_WELL, {"of_id": held.connection_id, "last_ok_at": now})
+    return bool(due_now)
 
 
 def last_success(conn: Connection, key: str) -> datetime | None:
@@ -293,23 +301,61 @@ _NOT_RUNNING = ("paused", "retired")
 _NOBODY: dict[str, Any] = {"lease_until": None, "owner": ""}
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
-    return or_(_s.c.lease_until.is_(None), _s.c.lease_until <= now)
-
-
-def _utc(moment: datetime) -> ColumnElement[datetime]:
-    """A moment inside an expression: untyped, SQLite would store it in another spelling."""
-    return literal(moment, Utc())
+def _moment(name: str) -> BindParameter[datetime]:
+    """Given with the statement. Untyped, SQLite would store it in another spelling."""
+    return bindparam(name, type_=Utc())
 
 
 def _raise_want(which: ColumnElement[bool]) -> Update:
-    now = bindparam("now", type_=Utc())
     # Not later than it was: asking often must not push a stream to the end of the line.
-    soon = case((or_(_s.c.failures > 0, _s.c.due_at < now), _s.c.due_at), else_=now)
+    soon = case((or_(_s.c.failures > 0, _s.c.due_at < _NOW), _s.c.due_at), else_=_NOW)
     return update(_s).where(which).values(want=_s.c.want + 1, due_at=soon)
 
 
-# Put together once: they run with every page of every job.
+def _is_due() -> Select[Any]:
+    joined = _s.outerjoin(t.connection, _s.c.connection_id == t.connection.c.id)
+    status = t.connection.c.status
+    runs = or_(status.is_(None), status.not_in(_NOT_RUNNING))
+    found = select(_s.c.key).select_from(joined).where(_s.c.due_at <= _NOW, _FREE, runs)
+    return found.order_by(_s.c.due_at, _s.c.key).limit(DUE_AT_ONCE)
+
+
+def _keep() -> Update:
+    # A shorter interval counts from now on, not after the longer one has run out.
+    soonest = _moment("soonest")
+    late = and_(_s.c.failures == 0, _s.c.due_at > soonest)
+    known = update(_s).where(_s.c.key == bindparam("of_key"))
+    return known.values(due_at=case((late, soonest), else_=_s.c.due_at))
+
+
+def _well() -> Update:
+    c = t.connection.c
+    failing = select(_s.c.key).where(_s.c.connection_id == c.id, _s.c.failures > 0)
+    mended = and_(c.status == "auth_failed", ~failing.exists())
+    changes = {
+        "status": case((mended, "active"), else_=c.status),
+        "problem": case((mended, ""), else_=c.problem),
+    }
+    return update(t.connection).where(c.id == bindparam("of_id")).values(changes)
+
+
+# Put together once: they run with every run and every page of every job, and what SQLAlchemy takes
+# to put one together is more than what it takes to execute it. A column that is not named here is
+# set to the value of its name.
+_NOW = _moment("now")
+_FREE = or_(_s.c.lease_until.is_(None), _s.c.lease_until <= _NOW)
+_DUE = _is_due()
+_KEYS = select(_s.c.key)
+_KEEP = _keep()
+_NEW = insert(_s)
+_CLAIM = (
+    update(_s)
+    .where(_s.c.key == bindparam("of_key"), _FREE)
+    .values(fence=_s.c.fence + 1)
+    .returning(*_s.c)
+)
+_CLAIM_DUE = _CLAIM.where(_s.c.due_at <= _NOW)
+_WELL = _well()
 _LOOK = select(_s.c.fence, _s.c.owner).where(_s.c.key == bindparam("of_key"))
 _LOCK = select(_s.c.key).where(among(_s.c.key, "keys")).order_by(_s.c.key).with_for_update()
 _WANT = _raise_want(among(_s.c.key, "keys"))
@@ -323,6 +369,9 @@ _HELD = update(_s).where(
 )
 _RENEW = _HELD.values(lease_until=bindparam("new_lease_until"))
 _RENEW_AND_READ = _RENEW.values(cursor=bindparam("new_cursor"))
+_FINISH = _HELD.values(
+    due_at=case((_s.c.want > bindparam("had_want"), _NOW), else_=_moment("again"))
+).returning(_s.c.due_at <= _NOW)
 
 
 def _update_held(conn: Connection, held: Claim, **changes: Any) -> None:
@@ -330,26 +379,13 @@ def _update_held(conn: Connection, held: Claim, **changes: Any) -> None:
 
 
 def _require_held(conn: Connection, held: Claim, change: Update, values: Mapping[str, Any]) -> None:
-    claim = {"of_key": held.key, "of_fence": held.fence, "of_owner": held.owner}
-    if conn.execute(change, {**claim, **values}).rowcount == 0:
+    if conn.execute(change, {**_named(held), **values}).rowcount == 0:
         raise _lost(held)
+
+
+def _named(held: Claim) -> dict[str, Any]:
+    return {"of_key": held.key, "of_fence": held.fence, "of_owner": held.owner}
 
 
 def _lost(held: Claim) -> LostLease:
     return LostLease(f"{held.key}: another run has taken over from {held.owner}")
-
-
-def _note_success(conn: Connection, connection_id: int, now: datetime) -> None:
-    """One stream that works mends the connection only when none of its streams fails.
-
-    A push with nothing to send succeeds without a call, and proves nothing about credentials.
-    """
-    c = t.connection.c
-    failing = select(_s.c.key).where(_s.c.connection_id == connection_id, _s.c.failures > 0)
-    mended = and_(c.status == "auth_failed", ~failing.exists())
-    changes = {
-        "last_ok_at": now,
-        "status": case((mended, "active"), else_=c.status),
-        "problem": case((mended, ""), else_=c.problem),
-    }
-    conn.execute(update(t.connection).where(c.id == connection_id).values(changes))

@@ -24,7 +24,9 @@ def known_well(conn: Connection, order_ids: Sequence[int]) -> list[int]:
 
 def not_about_doubtful(conn: Connection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     """Intents without those whose order others have still to be asked about."""
-    about = restorations.orders_of_intents(conn, rows) if rows else {}
+    if not rows:
+        return []
+    about = restorations.orders_of_intents(conn, rows)
     doubtful = _unchecked(conn, about.values())
     return [row for row in rows if about.get(row.id) not in doubtful]
 

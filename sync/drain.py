@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from connectors.base import Outcome
 from connectors.deadline import require_time, send_before
@@ -29,7 +29,8 @@ def push(hub: Hub, run: Run) -> None:
     """Job: bring every due intent of a connection one step further."""
     link = hub.link(run)
     _recover(hub, run, link)
-    _require_up(hub, run, link)
+    with hub.store.read() as conn:
+        _require_up(conn, hub, run, link)
     asking.poll(hub, run, link)
     asking.resolve(hub, run, link)
     for kind in KINDS:
@@ -56,20 +57,18 @@ def _is_abandoned(hub: Hub, row: Row[Any]) -> bool:
     return over or not hub.sender.lives(row.owner)
 
 
-def _require_up(hub: Hub, run: Run, link: Link) -> None:
+def _require_up(conn: Connection, hub: Hub, run: Run, link: Link) -> None:
     """Raise ``VendorDown`` before anything is claimed, asked or postponed in vain."""
     if run.dry_run:
         return
     now = hub.clock.now()
-    with hub.store.read() as conn:
-        down = breakers.down(conn).get(link.name)
+    down = breakers.down(conn).get(link.name)
     if down is not None and down.keeps_out(now):
         raise VendorDown(link.name, down.since, (down.next_try - now).total_seconds())
 
 
 def _send_all(hub: Hub, run: Run, link: Link, kind: Kind) -> None:
     while not run.stopping and not run.dry_run:
-        _require_up(hub, run, link)
         batch = _claimed(hub, run, link, kind)
         if batch is None:
             return
@@ -86,10 +85,12 @@ def _send_all(hub: Hub, run: Run, link: Link, kind: Kind) -> None:
 
 
 def _claimed(hub: Hub, run: Run, link: Link, kind: Kind) -> list[Row[Any]] | None:
-    """The next batch, committed as ``sending`` by us; null when nothing is due."""
+    """The next batch, committed as ``sending`` by us; null when nothing is due. Raises
+    ``VendorDown``."""
     rule = declared(link, kind)
     now = hub.clock.now()
     with hub.store.read() as conn:
+        _require_up(conn, hub, run, link)
         most = rule.at_once or rule.batch_max
         due = intents.due(conn, link.id, kind.name, now, most, newest=kind.newest)
     if not due:

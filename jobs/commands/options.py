@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from jobs import app, logs, vaults
+from jobs import app, collector, logs, vaults
 from jobs.clock import Clock
 from jobs.problems import UsageProblem
 from jobs.settings_loader import Configuration
@@ -31,6 +31,7 @@ def opened(config: Path | None) -> Iterator[app.App]:
         opened_store(config) as (configuration, store, clock),
         app.open_app(configuration, store, clock=clock) as installation,
     ):
+        collector.settle()
         yield installation
 
 

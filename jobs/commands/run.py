@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import structlog
 
-from jobs import app, logs, vaults, webhooks
+from jobs import app, collector, logs, vaults, webhooks
 from jobs.commands.options import settings_option
 from state import migrate
 from state.migrate import damaged
@@ -57,6 +57,7 @@ def _daemon(config: Path | None) -> list[str]:
         with app.lock_of(store):
             migrate.upgrade(store)
             with app.open_app(configuration, store, clock=clock, stop=stop) as installation:
+                collector.settle()
                 return _run(installation)
     finally:
         store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -112,8 +111,6 @@ def play(cell: Cell, made: Path, folder: Path) -> Ended:
             return _Play(cell, scene).run()
     finally:
         shutil.rmtree(folder)
-        # An application is put together for good, and keeps the collector's hands off it.
-        gc.unfreeze()
 
 
 class _Play:

@@ -22,6 +22,7 @@ from jobs.settings_loader import Configuration
 from mappings import Definitions
 from proof.ambiguity.vendors import KEY_HOST, WINDOW_S, Forgetful, KeyVendor
 from proof.ambiguity.way import Way
+from proof.world.database import share_what_is_compiled
 from sandbox import installation
 from sandbox.app import Sandbox
 from sandbox.world import World
@@ -160,7 +161,9 @@ def opened(folder: Path, seed: int, since: datetime, effect: Any) -> Iterator[Sc
     clock.advance((since - DAY).total_seconds())
     world.advance_to(clock.now())
     way = Way(Sandbox(world), KeyVendor(clock), effect)
-    scene = Scene(folder, clock, world, way, Store(f"sqlite:///{folder / 'crossdock.db'}"))
+    store = Store(f"sqlite:///{folder / 'crossdock.db'}")
+    share_what_is_compiled(store)
+    scene = Scene(folder, clock, world, way, store)
     event.listen(scene.store.engine, "connect", _no_waiting_for_the_disk)
     try:
         yield scene

@@ -23,7 +23,7 @@ from sqlalchemy import func, select
 
 from connectors.base import Rate
 from connectors.registry import CONNECTORS
-from jobs import app
+from jobs import app, collector
 from jobs.app import App
 from jobs.runner import Runner
 from proof.budget import Budget
@@ -158,6 +158,7 @@ def opened(seed: int) -> Iterator[Flow]:
         app.set_up_streams(hub)
         with store.write() as conn:
             imports.import_skus(conn, imports.read_skus(folder / "skus.csv"))
+        collector.settle()
         flow = Flow(sandbox, hub, hub.runner("run"), clock, way)
         _settle(flow)
         yield flow

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Dialect, create_engine, make_url, text
+from sqlalchemy.util import LRUCache
 
 from jobs.problems import UsageProblem
 from state import migrate
@@ -65,3 +67,29 @@ def _upgrade(url: str) -> None:
         migrate.upgrade(store)
     finally:
         store.close()
+
+
+def share_what_is_compiled(store: Store) -> None:
+    """Let every store of this process use the SQL that any of them has compiled.
+
+    SQLAlchemy keeps it by engine and dialect, and a daemon that comes back opens its own: half of
+    what a life of a few simulated minutes costs. What is compiled depends on the statement alone,
+    so a planted bug that changes one has it compiled anew. Nothing of the hub's own is shared.
+    """
+    if store.is_sqlite:
+        dialect, compiled = _compiled()
+        store.engine.dialect = dialect
+        store.engine.update_execution_options(compiled_cache=compiled)
+
+
+_STATEMENTS = 2000
+"""Many more than there are: none is compiled twice because another one took its place."""
+
+
+@cache
+def _compiled() -> tuple[Dialect, Any]:
+    engine = create_engine("sqlite://")
+    with engine.connect():
+        # The dialect learns from its first connection what this SQLite can do.
+        pass
+    return engine.dialect, LRUCache(_STATEMENTS)

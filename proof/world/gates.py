@@ -9,6 +9,7 @@ from typing import Any, Literal
 import httpx
 from sqlalchemy import Connection, event
 
+from proof.world.database import share_what_is_compiled
 from state.store import Store
 
 Point = Literal["before commit", "within commit", "after commit", "before send", "after send"]
@@ -35,6 +36,7 @@ class GatedStore(Store):
 
     def __init__(self, url: str, gate: Gate) -> None:
         super().__init__(url)
+        share_what_is_compiled(self)
         self.touched = False
         """Whether the transaction under way wrote anything that the invariants are about."""
         self._gate = gate

@@ -7,19 +7,21 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import event
 
-from jobs import app
+from jobs import app, collector
 from proof.world import habits, post
+from proof.world.agenda import Agenda
 from proof.world.checks import Checks, Violation
 from proof.world.clock import HubClock, WorldClock
 from proof.world.course import Course
 from proof.world.daemons import Daemon
-from proof.world.database import SQLITE, empty_store
+from proof.world.database import SQLITE, empty_store, share_what_is_compiled
 from proof.world.gates import CHANGED, Point
 from proof.world.history import History
 from proof.world.people import People
@@ -31,8 +33,6 @@ from sandbox import installation, truth
 from sandbox.app import Sandbox
 from sandbox.installation import Pace
 from sandbox.world import World
-from state import streams
-from state import tables as t
 from state.store import Store
 from sync import imports
 
@@ -57,15 +57,17 @@ def simulate(
     trace: TextIO | None = None,
     progress: Callable[[float], None] = lambda _: None,
     deaf: frozenset[str] = frozenset(),
+    to_rest: bool = True,
 ) -> Result:
     """Live through the course. ``progress`` is told the share of it that is over; ``deaf``:
-    invariants that are not looked at.
+    invariants that are not looked at; ``to_rest``: false: it ends in the midst of everything.
     """
+    _settle_once()
     with _folder() as folder, silence(), empty_store(database, folder) as url:
         simulation = Simulation(course, folder, url, History(trace), progress)
         simulation.checks.deaf = deaf
         try:
-            return simulation.run()
+            return simulation.run(to_rest=to_rest)
         finally:
             simulation.close()
 
@@ -106,6 +108,9 @@ class Simulation:
         )
         configuration = app.load(folder / "settings.toml")
         self.store = Store(url)
+        share_what_is_compiled(self.store)
+        self.agenda = Agenda(self.store)
+        event.listen(self.store.engine, "commit", lambda _: self.agenda.forget())
         network = self.sandbox.transport()
         self._office = app.open_app(configuration, self.store, clock=self.clock, transport=network)
         self._stock_up(folder)
@@ -131,13 +136,14 @@ class Simulation:
         self._next_check = self._next_beat = self._next_step = MORNING + HOUR
         self._calm = False
 
-    def run(self) -> Result:
+    def run(self, *, to_rest: bool = True) -> Result:
         """The whole course, and on until nothing is left to do."""
         violations: list[Violation] = []
         try:
             self.begin()
             self.until(self.world.day_ends)
-            self._come_to_rest()
+            if to_rest:
+                self._come_to_rest()
         except Broken:
             violations = self.checks.found
         return Result.of(self, violations)
@@ -193,8 +199,7 @@ class Simulation:
         ]
         idle = [daemon for daemon in self.daemons if daemon.idle]
         if idle:
-            with self.store.read() as conn:
-                due = streams.due(conn, self.clock.now())
+            due = self.agenda.due(self.clock.now())
             ready += [self._starting(daemon, key) for daemon in idle for key in due]
         return ready
 
@@ -261,12 +266,7 @@ class Simulation:
 
     def _next_due(self) -> list[datetime]:
         """When streams will be due that nobody runs, told in real time."""
-        s = t.stream.c
-        with self.store.read() as conn:
-            rows = conn.execute(select(s.due_at, s.lease_until)).all()
-        moments = [max(row.due_at, row.lease_until or row.due_at) for row in rows]
-        # What is due already and did not start cannot: its connection is paused, say.
-        return [at - self.clock.skew for at in moments if at > self.clock.now()]
+        return [at - self.clock.skew for at in self.agenda.later(self.clock.now())]
 
     def _live(self) -> None:
         """What happens by itself because it is time."""
@@ -304,6 +304,8 @@ class Simulation:
     # What comes between.
 
     def _gate(self, daemon: Daemon, point: Point, call: str) -> None:
+        if point == "after commit":
+            self.agenda.forget()
         if self.stage.acting != daemon.name:
             return
         self._note_calls()
@@ -345,9 +347,9 @@ class Simulation:
         self.post.clear()
         self.clock.skew = timedelta(0)
         for _ in range(MOST_DAYS_OF_REST):
-            while (event := self.world.next_event()) is not None:
-                self.until(event)
-                self.world.advance_to(event)
+            while (coming := self.world.next_event()) is not None:
+                self.until(coming)
+                self.world.advance_to(coming)
             self.until(self.stage.now + REST)
             if self.people.clear():
                 self.until(self.stage.now + REST)
@@ -356,6 +358,11 @@ class Simulation:
         self.checks.at_rest()
         self.history.note(self.stage.now, "truth", truth.digest(self.world))
         self._stop_if_broken()
+
+
+@cache
+def _settle_once() -> None:
+    collector.settle()
 
 
 @contextmanager

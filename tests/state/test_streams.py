@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, event, insert, select, update
 
 from jobs.clock import ManualClock
 from state import streams
@@ -333,3 +333,19 @@ def test_a_heartbeat_after_the_end_of_its_run_leases_the_stream_to_nobody(
     clock.advance(60)
     with store.write() as conn:
         assert streams.claim(conn, "allocate", "run/here/1/b", clock.now(), 60) is not None
+
+
+def test_many_streams_are_set_up_in_as_few_statements_as_one(
+    store: Store, clock: ManualClock
+) -> None:
+    statements: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    for number in (1, 40, 40):
+        wanted = [streams.Wanted(f"job {one}", "job", None, 60) for one in range(number)]
+        with store.write() as conn:
+            statements.clear()
+            streams.ensure_all(conn, wanted, clock.now())
+        # The one that is known already, and those that are not.
+        assert len(statements) <= 3
+    with store.read() as conn:
+        assert len(streams.due(conn, clock.now())) == 40

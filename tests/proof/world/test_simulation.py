@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -124,3 +125,13 @@ def test_an_unknown_kind_of_fault_is_wrong_usage() -> None:
 def test_without_werkzeug_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("proof.simulate.find_spec", lambda _: None)
     assert "pip install 'crossdock[sandbox]'" in run(code=2)
+
+
+def test_lives_that_are_over_can_be_forgotten() -> None:
+    course = Course(seed=5, days=0.05)
+    simulate(course, to_rest=False)
+    frozen = gc.get_freeze_count()
+    again = simulate(course, to_rest=False)
+    assert again.struck["crash"]
+    # Once every life began by keeping all that was there out of the collector's sight.
+    assert gc.get_freeze_count() == frozen
