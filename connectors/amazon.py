@@ -185,10 +185,13 @@ class Amazon:
         ((key, notice),) = one.items()
         if not notice.lines:
             raise Rejected(f"package {notice.package_reference} names no lines it contains")
-        self._api.post(
+        reply = self._api.post(
             f"/orders/v0/orders/{segment(notice.channel_order_id)}/shipmentConfirmation",
             op="confirmShipment",
             json=self._tracking.render(notice),
             idempotent=True,
         )
+        if reply.json() is not None:
+            # Done is 204, without a word. A proxy's 200 may be made of a refusal.
+            raise reply.unclear("answered a confirmation with a body")
         return [Outcome(key, "applied", remote_id=notice.package_reference)]

@@ -157,6 +157,15 @@ class Reply:
         return isinstance(self.value, dict)
 
 
+def is_number(told: object) -> bool:
+    """Is what a vendor gives as an id a whole number, as it says that its ids are?
+
+    Some write them as text. Anything else is no id that it could be asked for again.
+    """
+    digits = str(told)
+    return not isinstance(told, bool) and digits.isascii() and digits.isdecimal()
+
+
 def retry_after_s(headers: httpx.Headers, now: datetime) -> float | None:
     """Seconds the vendor asks to wait (``Retry-After``, ``x-retry-after``), 0 to 3600, or null.
 

@@ -34,6 +34,7 @@ from connectors.errors import Ambiguous, Rejected
 from connectors.hooks import HookConfig
 from connectors.http import Door, segment
 from connectors.outcomes import in_chunks, settle
+from connectors.replies import is_number
 from connectors.shipbob_feeds import changed_shipments, placed_orders, stock_levels
 from connectors.skew import skew_finding
 from mappings import Definition
@@ -170,7 +171,7 @@ class ShipBob:
         }
         body = self._order.render(request, context)
         try:
-            order = self._api.post("/order", op="createOrder", json=body).object("id")
+            order = self._made(body)
         except Rejected:
             found = self._find(request.reference)
             if found is None:
@@ -181,11 +182,22 @@ class ShipBob:
             order = found
         return [Outcome(key, "applied", remote_id=str(order["id"]))]
 
+    def _made(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The order that was made; nothing is known of it where the reply is another call's."""
+        reply = self._api.post("/order", op="createOrder", json=body)
+        order = reply.object("id")
+        if order.get("reference_id") != body["reference_id"] or not is_number(order["id"]):
+            raise reply.unclear(
+                f"answered with order {order['id']}, which is not the one asked for"
+            )
+        return order
+
     def _find(self, reference: str) -> dict[str, Any] | None:
-        params = {"ReferenceIds": reference}
-        listed = self._api.get("/order", op="findOrder", params=params).rows(having="id")
+        reply = self._api.get("/order", op="findOrder", params={"ReferenceIds": reference})
         # Compared here too: a filter that is ignored would answer somebody else's order.
-        found = [order for order in listed if order.get("reference_id") == reference]
+        found = [row for row in reply.rows(having="id") if row.get("reference_id") == reference]
+        if not all(is_number(order["id"]) for order in found):
+            raise reply.unclear("answered with an order whose id is none")
         if len(found) > 1:
             ids = ", ".join(str(order["id"]) for order in found)
             raise Ambiguous(

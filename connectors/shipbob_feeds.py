@@ -18,6 +18,7 @@ from connectors.base import Effect, Page, RawRecord
 from connectors.errors import Retryable
 from connectors.http import ApiClient
 from connectors.paging import MOST_PAGES, TokenGuard
+from connectors.replies import is_number
 
 PER_PAGE = 250
 
@@ -134,4 +135,7 @@ def _shipments(order: Mapping[str, Any]) -> Iterator[RawRecord]:
     bare = {name: value for name, value in order.items() if name != "shipments"}
     for shipment in order.get("shipments") or [None]:
         number = shipment["id"] if shipment else order["id"]
+        if not is_number(number):
+            # Under another name the same shipment would leave twice.
+            raise ValueError(f"the id {number!r}")
         yield RawRecord.of(str(number), {"order": bare, "shipment": shipment})

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import msgspec
@@ -65,7 +65,8 @@ class WooConfig(HookConfig):
 
 
 class _Named(msgspec.Struct):
-    id: int | str
+    id: int | Annotated[str, msgspec.Meta(pattern="^[0-9]{1,20}$")]
+    """A number, also where it is written as text: by any other name an order would be a new one."""
 
 
 _DIGITS = 12

@@ -33,6 +33,7 @@ GOALS: dict[str, Goal] = {
     "G18": Goal("proof.zones:prove", weight=0.5),
     "G9": Goal("proof.oversell.goal:prove", on_postgres="postgres"),
     "G17": Goal("proof.money:prove"),
+    "I13": Goal("proof.accounts:prove", weight=0),
     "G14": Goal("proof.flow.goal:prove"),
     "G10": Goal("proof.fuzz.goal:prove", weight=2),
     "G11": Goal("proof.hooks.storm:prove"),

@@ -40,7 +40,9 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
     for row in intents.of_subject(conn, "tracking", order_id):
         told.setdefault(row.body["package_reference"], []).append(row)
     fresh = [p for p in packages if _is_news(inside[p.id], told.get(p.package_reference))]
-    complete = _complete(orders.lines(conn, [order_id])[order_id])
+    # One that the channel has cancelled stays so there, whatever left: a person was told of it.
+    cancelled = order.channel_status == "cancelled"
+    complete = not cancelled and _complete(orders.lines(conn, [order_id])[order_id])
     for package in fresh:
         last = complete and package.id == fresh[-1].id
         notice = _notice(order, package, packages, inside, complete=last)

@@ -22,6 +22,7 @@ from proof.crash.lanes import REPOSITORY
 from proof.soak.life import KEEP_RUNS
 from proof.soak.readings import Growth, Reading, read
 from proof.world.checks import agreement, books, rest
+from proof.world.checks.packing import packing_lists
 from sandbox.app import Sandbox
 from sandbox.catalogue import SCARCE
 from sandbox.clock import ScaledClock
@@ -29,6 +30,7 @@ from sandbox.demo import DAY, QUIET_AFTER, Demo, set_up
 from sandbox.server import serve
 from sandbox.vendors.shipbob_account import HOME_CENTER
 from sandbox.world import World
+from state import tables as t
 from state.store import Store
 
 SPEED = 1200.0
@@ -100,7 +102,8 @@ class Life:
             code = self.daemon.wait(60)
             wrong = [f"the daemon ended with {code}: {self._tail()}"] if code else []
             with store.read() as conn:
-                told = [*agreement.differences(conn, world, {}, {}), *books.audit(conn)]
+                printed = packing_lists(conn, t.intent.c.kind == "label")
+                told = [*agreement.differences(conn, world, {}, {}, printed), *books.audit(conn)]
         return wrong + [str(one) for one in told]
 
     def errors(self) -> list[str]:

@@ -346,18 +346,26 @@ class Simulation:
         self.weather.clear()
         self.post.clear()
         self.clock.skew = timedelta(0)
+        last = self.stage.now
         for _ in range(MOST_DAYS_OF_REST):
             while (coming := self.world.next_event()) is not None:
                 self.until(coming)
                 self.world.advance_to(coming)
+                last = coming
             self.until(self.stage.now + REST)
             if self.people.clear():
                 self.until(self.stage.now + REST)
-            if self.world.next_event() is None and self.checks.is_quiet():
+            if self.world.next_event() is None and self.checks.is_quiet(self._all_shown(last)):
                 break
         self.checks.at_rest()
         self.history.note(self.stage.now, "truth", truth.digest(self.world))
         self._stop_if_broken()
+
+    def _all_shown(self, last: datetime) -> datetime | None:
+        """By when vendors show what happened ``last``; null: at once, as the pulls expect it."""
+        quirks = self.world.quirks
+        late = timedelta(seconds=max(quirks.late_s, quirks.shipments_late_s))
+        return last + late if late else None
 
 
 @cache

@@ -120,6 +120,21 @@ def test_a_refused_package_does_not_hold_up_the_others(
     assert (second.key, second.status, good.status) == ("good", "applied", "SHIPPED")
 
 
+@pytest.mark.parametrize("kind", ["errors-body", "empty-object"])
+def test_fault_row_27_a_refusal_that_became_a_200_on_its_way_is_no_success(
+    amazon: Amazon, sandbox: Sandbox, clock: ManualClock, kind: str
+) -> None:
+    """Found by ``crossdock simulate --seed 206 --days 0.5 --workers 3``: a parcel that Amazon had
+    refused was taken for told."""
+    order = shippable(sandbox, clock)[0]
+    spoilt = sandbox.faults.add("amazon:confirmShipment", kind)
+    with pytest.raises(Unreachable, match="with a body"):
+        amazon.push_tracking({"a": notice(order, "T1", package_reference="not-a-number")})
+    assert order.packages == {}
+    spoilt.times = spoilt.struck
+    assert [o.status for o in amazon.push_tracking({"a": notice(order, "T1")})] == ["applied"]
+
+
 @pytest.mark.parametrize("kind", ["timeout-after", "500-after", "503"])
 def test_a_lost_confirmation_is_sent_again_and_counts_once(
     amazon: Amazon, sandbox: Sandbox, clock: ManualClock, kind: str

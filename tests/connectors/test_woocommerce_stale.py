@@ -1,4 +1,4 @@
-"""Replies to an older question: they look right, and lack what is new."""
+"""Replies that look right, and are not: to an older question, or of another shape."""
 
 from __future__ import annotations
 
@@ -43,3 +43,23 @@ def test_what_was_asked_for_is_taken_and_so_is_a_time_that_cannot_be_read(
     clock.advance(6)
     (page,) = shop.pull_orders(None, START - timedelta(hours=1))
     assert len(page.records) == 1
+
+
+@pytest.mark.parametrize("told", ["unheard-of", "", "12a", "٣", "9" * 30])
+def test_fault_row_33_an_id_that_is_no_number_makes_no_new_order(
+    web_shop: tuple[WooCommerce, respx.MockRouter], clock: ManualClock, told: str
+) -> None:
+    """Found by ``crossdock simulate --seed 203 --days 2``: an order was known twice, once under
+    an id that the shop never gave, and would have been shipped twice."""
+    shop, router = web_shop
+    clock.advance(6)
+    good = {"id": "7", "date_modified_gmt": "2026-11-02T07:50:00"}
+    headers = {"X-WP-Total": "2"}
+    rows = [good, {**good, "id": told}]
+    router.get("/orders").mock(return_value=httpx.Response(200, json=rows, headers=headers))
+    with pytest.raises(Retryable, match="an order that is none"):
+        list(shop.pull_orders(None, START - timedelta(hours=1)))
+    rows[1]["id"] = "8"
+    router.get("/orders").mock(return_value=httpx.Response(200, json=rows, headers=headers))
+    (page,) = shop.pull_orders(None, START - timedelta(hours=1))
+    assert [one.external_id for one in page.records] == ["7", "8"]

@@ -165,6 +165,25 @@ def test_a_3pl_that_ships_what_it_confirmed_as_cancelled_is_told_to_a_person(
     scene.assert_sound(trade)
 
 
+def test_an_order_that_the_shop_cancelled_is_never_told_to_be_complete(trade: Trade) -> None:
+    """Found by ``crossdock simulate --seed 64247 --days 0.5 --workers 3``: the 3PL was past
+    stopping, and telling the shop of its parcel brought the cancelled order back to life."""
+    (number,) = buy(trade, 1, SHOP, "MUG-RED", LARGE)
+    shop = trade.world.shop
+    for _ in range(3):
+        work(trade)
+        pass_time(trade, minutes=25)
+    trade.world.advance_to(trade.clock.now())
+    assert shop.cancel(shop.orders[int(number)], trade.clock.now().replace(microsecond=0))
+    work_through(trade)
+    assert scene.left_the_buildings(trade) == {number: {"MUG-RED": LARGE}}
+    assert shop.orders[int(number)].history == ["processing", "cancelled"]
+    assert scene.intents(trade, "tracking") == [("done", 1)]
+    reasons = scene.open_holds(trade)
+    assert any("the channel has cancelled the order" in reason for reason in reasons), reasons
+    scene.assert_sound(trade)
+
+
 def test_shipments_told_twice_late_and_out_of_order_are_booked_once(trade: Trade) -> None:
     wanted = dict.fromkeys(buy(trade, 1, SHOP, "MUG-RED", LARGE), LARGE)
     wanted |= dict.fromkeys(buy(trade, 1, SELLER, "MUG-BLACK", LARGE), LARGE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -59,9 +60,11 @@ class Checks:
             self._hear(books.hourly(conn))
             self._hear(self._commits.versions(conn))
 
-    def is_quiet(self) -> bool:
+    def is_quiet(self, shown: datetime | None) -> bool:
+        """Is nothing left to do, and have the vendors been read once more since all was shown?"""
         with self._store.read() as conn:
-            return not rest.waiting(conn)
+            looked = shown is None or rest.looked_back(conn, shown)
+            return looked and not rest.waiting(conn)
 
     def at_rest(self) -> None:
         """Everybody must agree."""
@@ -72,5 +75,6 @@ class Checks:
             self._hear(rest.stranded(conn))
             self._hear(rest.bounded(conn, self._sandbox))
             self._hear(self._post.differences(conn))
-            people = self._people
-            self._hear(agreement.differences(conn, self._sandbox.world, people.names, people.shelf))
+            people, printed = self._people, self._commits.printed
+            world = self._sandbox.world
+            self._hear(agreement.differences(conn, world, people.names, people.shelf, printed))

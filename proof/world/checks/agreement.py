@@ -7,33 +7,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from proof.world.checks import told
+from proof.world.checks.picture import CHANNELS, UNPAID, Picture
 from proof.world.checks.violation import Violation
 from sandbox import truth
 from sandbox.vendors.shipbob_account import HOME_CENTER
 from sandbox.world import World
 from state import tables as t
 
-CHANNELS = {"shop-eu": "woocommerce", "amazon-eu": "amazon"}
 _TOLD = {"shop-eu": "completed", "amazon-eu": "SHIPPED"}
 _ENDED = {"shop-eu": {"cancelled", "refunded"}, "amazon-eu": {"CANCELLED"}}
-_UNPAID = {"pending", "failed", "PENDING"}
 _HOLDS = ("edited_after_release", "cancel_pending", "late_ship", "over_ship")
 """Kinds of hold that say: a person looks at goods that left, or that shall not leave."""
 
 
 def differences(
-    conn: Connection, world: World, names: Mapping[str, str], shelf: Mapping[str, int]
+    conn: Connection,
+    world: World,
+    names: Mapping[str, str],
+    shelf: Mapping[str, int],
+    printed: Mapping[str, Counter[str]],
 ) -> list[Violation]:
     """Empty is the only good answer. ``names``: what a channel's SKU was said to be of ours;
-    ``shelf``: units that came to the own warehouse since the beginning, or were lost there."""
-    seen = Picture(conn, world, names, shelf)
+    ``shelf``: units that came to the own warehouse since the beginning, or were lost there;
+    ``printed``: reference -> units by SKU on the packing list of its label."""
+    seen = Picture(conn, world, names, shelf, printed)
     return [
         *_orders(seen),
         *_effects(seen),
@@ -41,116 +44,8 @@ def differences(
         *_shipping(seen),
         *_shelves(seen),
         *_offers(seen),
+        *told.differences(seen),
     ]
-
-
-@dataclass
-class Picture:
-    """Both sides, as they are now."""
-
-    conn: Connection
-    world: World
-    names: Mapping[str, str]
-    shelf: Mapping[str, int]
-    places: dict[str, int] = field(default_factory=dict)
-
-    @cached_property
-    def placed(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Channel -> its order id -> the truth about the order."""
-        return {
-            "shop-eu": {order["id"]: order for order in truth.woo_orders(self.world)},
-            "amazon-eu": {order["id"]: order for order in truth.amazon_orders(self.world)},
-        }
-
-    @cached_property
-    def known(self) -> dict[str, dict[str, Any]]:
-        """Channel -> its order id -> our row."""
-        order = t.sales_order
-        query = select(t.connection.c.name.label("channel"), order).join(
-            t.connection, t.connection.c.id == order.c.connection_id
-        )
-        found: dict[str, dict[str, Any]] = {name: {} for name in CHANNELS}
-        for row in self.conn.execute(query):
-            found[row.channel][row.channel_order_id] = row
-        return found
-
-    @cached_property
-    def parked(self) -> dict[str, set[str]]:
-        """Channel -> ids of records that could not be read, and wait for a person."""
-        raw = t.inbox.c
-        query = (
-            select(t.connection.c.name, raw.external_id)
-            .join(t.connection, t.connection.c.id == raw.connection_id)
-            .where(raw.topic == "orders", raw.state == "parked")
-        )
-        found: dict[str, set[str]] = {name: set() for name in CHANNELS}
-        for channel, external_id in self.conn.execute(query):
-            found[channel].add(external_id)
-        return found
-
-    @cached_property
-    def labels(self) -> dict[str, dict[str, Any]]:
-        return truth.labels(self.world)
-
-    @cached_property
-    def packed(self) -> dict[str, dict[str, Any]]:
-        return truth.shipbob_orders(self.world)
-
-    @cached_property
-    def work(self) -> list[Any]:
-        """Every fulfilment line with its order, reference and SKU."""
-        work, line, order = t.fulfilment_order.c, t.fulfilment_order_line.c, t.sales_order.c
-        query = (
-            select(
-                t.connection.c.name.label("channel"),
-                order.channel_order_id,
-                work.reference,
-                t.sku.c.code,
-                line.qty,
-            )
-            .join(t.sales_order, order.id == work.order_id)
-            .join(t.connection, t.connection.c.id == order.connection_id)
-            .join(t.fulfilment_order_line, line.ffo_id == work.id)
-            .join(t.sku, t.sku.c.id == line.sku_id)
-        )
-        return list(self.conn.execute(query))
-
-    @cached_property
-    def left(self) -> dict[tuple[str, str], Counter[str]]:
-        """(channel, order) -> units per SKU that left a building, told by the outside.
-
-        A live label means that its whole work has left; the 3PL tells what it packed.
-        """
-        left: dict[tuple[str, str], Counter[str]] = {}
-        packed = {name: order["shipped"] for name, order in self.packed.items()}
-        for row in self.work:
-            units = left.setdefault((row.channel, row.channel_order_id), Counter())
-            if row.reference in self.labels:
-                units[row.code] += int(row.qty) * self.labels[row.reference]["live"]
-            else:
-                # Work may hold a SKU on several lines; it is packed once.
-                units.update(packed.pop(row.reference, {}))
-        return left
-
-    @cached_property
-    def held(self) -> dict[tuple[str, str], set[str]]:
-        """(channel, order) -> kinds of hold that it ever had."""
-        query = (
-            select(t.connection.c.name, t.sales_order.c.channel_order_id, t.hold.c.kind)
-            .join(t.sales_order, t.hold.c.order_id == t.sales_order.c.id)
-            .join(t.connection, t.connection.c.id == t.sales_order.c.connection_id)
-        )
-        found: dict[tuple[str, str], set[str]] = {}
-        for channel, order, kind in self.conn.execute(query):
-            found.setdefault((channel, order), set()).add(kind)
-        return found
-
-    def wanted(self, lines: Mapping[str, int]) -> Counter[str]:
-        """A channel's lines in our SKUs."""
-        units: Counter[str] = Counter()
-        for name, quantity in lines.items():
-            units[self.names.get(name, name)] += quantity
-        return units
 
 
 def _orders(seen: Picture) -> Iterator[Violation]:
@@ -170,8 +65,8 @@ def _effects(seen: Picture) -> Iterator[Violation]:
     """One effect for each intent, and an intent for each effect."""
     for name, row in sorted(seen.labels.items()):
         if (row["bought"], row["live"]) != (1, 1):
-            told = f"{row['bought']} bought, {row['live']} live"
-            yield Violation("I4", f"label {name}", told)
+            what = f"{row['bought']} bought, {row['live']} live"
+            yield Violation("I4", f"label {name}", what)
     for name, n in Counter(o.reference for o in seen.world.shipbob.orders.values()).items():
         if n > 1:
             yield Violation("I4", f"3PL order {name}", f"{n} of them")
@@ -210,18 +105,18 @@ def _shipping(seen: Picture) -> Iterator[Violation]:
         for number, order in sorted(seen.placed[channel].items()):
             name, units = f"{channel} {number}", seen.left.get((channel, number), Counter())
             wanted = seen.wanted(order["lines"])
-            told = seen.held.get((channel, number), set()) & set(_HOLDS)
+            known = seen.held.get((channel, number), set()) & set(_HOLDS)
             if ought_to_ship(order, seen.names):
                 due = wanted - _refunded(seen, number)
                 if any(units[sku] < n for sku, n in due.items()):
                     yield Violation("I7", name, f"{dict(units)} left of {dict(due)}")
                 elif units and order["status"] != _TOLD[channel]:
                     yield Violation("I7", name, f"left, and its channel says {order['status']}")
-            if not told and any(n > wanted[sku] for sku, n in units.items()):
+            if not known and any(n > wanted[sku] for sku, n in units.items()):
                 yield Violation("I4", name, f"{dict(units)} left of {dict(wanted)}")
-            if units and order["status"] in _UNPAID:
+            if units and order["status"] in UNPAID:
                 yield Violation("I12", name, f"is {order['status']}, and {dict(units)} left")
-            if order["status"] in _ENDED[channel] and units and not told and _early(order):
+            if order["status"] in _ENDED[channel] and units and not known and _early(order):
                 yield Violation("I12", name, f"cancelled, and {dict(units)} left untold")
             if any(n > order["lines"][sku] for sku, n in order.get("shipped", {}).items()):
                 yield Violation("I4", name, f"{order['shipped']} confirmed")
@@ -247,7 +142,7 @@ def _real(seen: Picture) -> dict[tuple[str, str], int]:
     gone: Counter[str] = Counter()
     for row in seen.work:
         if row.reference in seen.labels:
-            gone[row.code] += int(row.qty)
+            gone.update(seen.printed.get(row.reference, {}))
     real = {
         (str(sku["code"]), "berlin"): int(sku["own_stock"])
         + seen.shelf.get(str(sku["code"]), 0)

@@ -15,9 +15,11 @@ BY_RULE: Mapping[str, str] = {
     "bundles_planned_whole": "I3",
     "one_label_per_work": "I4",
     "handed_over_once": "I4",
+    "vendors_hold_what_was_sent": "I4",
     "totals_add_up": "I5",
     "refunds_within_payments": "I5",
     "nothing_stranded": "I7",
+    "audit_trail": "I11",
     "decisions_can_be_remade": "I11",
 }
 """Every other rule compares a sum with its parts: I8."""

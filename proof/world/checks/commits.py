@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select, text
 
+from proof.world.checks.packing import packing_lists
 from proof.world.checks.violation import Violation
 from sandbox.app import Sandbox
 from state import intents
@@ -41,6 +44,9 @@ class Commits:
     """Remembers the commit before: some invariants are about what changed."""
 
     def __init__(self, sandbox: Sandbox) -> None:
+        self.printed: dict[str, Counter[str]] = {}
+        """Reference -> units by SKU on the packing list that came with the label: what people
+        pack, whatever becomes of the order afterwards."""
         self._sandbox = sandbox
         self._open: dict[int, tuple[str, int]] = {}
         self._versions: dict[int, datetime] = {}
@@ -89,6 +95,9 @@ class Commits:
         if gone:
             query = select(intent.id, intent.kind, intent.state).where(intent.id.in_(gone))
             now |= {row.id: row for row in conn.execute(query)}
+        sent = [n for n, row in now.items() if self._is_label_sent(n, row)]
+        if sent:
+            self.printed |= packing_lists(conn, intent.id.in_(sent))
         for number, row in now.items():
             was, looks = self._open.get(number, ("planned", 0))
             seen = self._looks.get(row.kind, 0)
@@ -100,6 +109,10 @@ class Commits:
                 self._open[number] = (row.state, seen)
         for number in gone:
             del self._open[number]
+
+    def _is_label_sent(self, number: int, row: Any) -> bool:
+        was, _ = self._open.get(number, ("planned", 0))
+        return bool(row.kind == "label" and row.state == "sending" and was != "sending")
 
     def _count_looks(self) -> None:
         entries = self._sandbox.calls.entries

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from proof.world.mutants import doors, goods, pushing, reading
-from proof.world.mutants.mutant import Mutant, planted
+from proof.world.mutants import doors, goods, pushing, reading, upkeep
+from proof.world.mutants.mutant import SHORT, Mutant, planted
 
 __all__ = ["INTERLEAVED", "MUTANTS", "QUICKEST", "Mutant", "planted"]
 
@@ -18,24 +18,25 @@ MUTANTS: Mapping[str, Mutant] = {
     **goods.MUTANTS,
     **pushing.MUTANTS,
     **doors.MUTANTS,
+    **upkeep.MUTANTS,
 }
 
 QUICKEST: Mapping[str, Mutant] = {
-    name: MUTANTS[name]
+    name: replace(MUTANTS[name], course=SHORT)
     for name in (
         "the last record of a page is skipped",
         "an amount is taken for francs",
-        "a cancellation is overlooked",
-        "earlier refunds are kept",
-        "a refund gives back twice the money",
         "a decision forgets what it knew",
-        "a shipped reservation stays open",
         "a stock write is taken for sent",
-        "a label is asked for under another key",
-        "a look-up is left out",
+        "a label is taken for free",
+        "one more is asked of the 3PL",
+        "no order is ever told to be complete",
+        "what is read again is booked again",
+        "no limit is kept",
+        "the audit trail is not sealed",
     )
 }
-"""For a pull request: among them several checks notice, and each as soon as any."""
+"""For a pull request: nearly every check notices one of them, in the shortest course that shows."""
 
 INTERLEAVED: Mapping[str, Mutant] = {
     name: replace(MUTANTS[name], course=replace(MUTANTS[name].course, workers=3))

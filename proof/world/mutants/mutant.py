@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 from unittest import mock
 
-from proof.world.course import Course
+from proof.world.course import TROUBLES, Course
+from sandbox.faults import KINDS
 
 Patch = tuple[Any, str, Any]
 """Module or class, the name of what is replaced there, and what takes its place."""
 
 QUIET = Course(seed=3, days=0.3, faults="none", orders_per_day=80)
 LOSSY = replace(QUIET, faults="lossy")
+SHORT = replace(QUIET, days=0.1)
+
+
+def only(*troubles: str, **course: Any) -> Course:
+    """A storm of nothing but these kinds of trouble."""
+    without = frozenset({*KINDS, *TROUBLES} - set(troubles))
+    return replace(QUIET, faults="storm", without=without, **course)
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,10 @@ def always(*_: Any, **__: Any) -> bool:
 
 def never(*_: Any, **__: Any) -> bool:
     return False
+
+
+def none_of_it(*_: Any, **__: Any) -> Decimal:
+    return Decimal(0)
 
 
 def no_streams(*_: Any, **__: Any) -> set[str]:

@@ -8,14 +8,17 @@ from typing import Any
 
 import msgspec
 
-from connectors import amazon, shipengine, woocommerce
+from connectors import amazon, shipbob, shipengine, woocommerce
 from connectors.base import Outcome
-from proof.world.mutants.mutant import LOSSY, Mutant, Patch, nothing
+from proof.world.course import CRASH
+from proof.world.mutants.mutant import LOSSY, Mutant, Patch, never, nothing, only
 from state import intents
-from sync import asking, drain, settling
+from sync import asking, drain, notices, settling
 
 _tries = count()
 _buy_labels = shipengine.ShipEngine.buy_labels
+_bought = shipengine.ShipEngine._bought
+_notice = notices._notice
 
 
 def _applied_unsent(_self: Any, updates: Mapping[str, Any]) -> list[Outcome]:
@@ -55,6 +58,19 @@ def _unknown_everywhere(taken: Callable[..., Any]) -> tuple[Patch, ...]:
     return tuple((module, "unknown", taken) for module in (drain, asking, settling))
 
 
+def _free_of_charge(self: Any, reply: Any, reference: str) -> Any:
+    return msgspec.structs.replace(_bought(self, reply, reference), cost=0)
+
+
+def _one_number(*given: Any, **more: Any) -> Any:
+    return msgspec.structs.replace(_notice(*given, **more), tracking_number="1Z999")
+
+
+def _whosever(self: Any, body: Any) -> Any:
+    """Any order that the 3PL answers with is the one that was asked for."""
+    return self._api.post("/order", op="createOrder", json=body).object("id")
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "a stock write is taken for sent": Mutant(
         (
@@ -78,6 +94,13 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "what is unknown is done": Mutant(_unknown_everywhere(_done_for_all_we_know), LOSSY),
     "what is unknown was refused": Mutant(_unknown_everywhere(_rejected_for_all_we_know), LOSSY),
+    "nobody asks what the dead had sent": Mutant(((drain, "_recover", nothing),), only(CRASH)),
+    "a label is taken for free": Mutant(((shipengine.ShipEngine, "_bought", _free_of_charge),)),
+    "every parcel has the same number": Mutant(((notices, "_notice", _one_number),)),
+    "no order is ever told to be complete": Mutant(((notices, "_complete", never),)),
+    "a reply is for whoever asks": Mutant(
+        ((shipbob.ShipBob, "_made", _whosever),), only("stale-page", seed=335)
+    ),
     "a look-up is left out": Mutant(((asking, "resolve", _resolved_unseen),), LOSSY),
     "nobody looks up what is unknown": Mutant(((asking, "resolve", nothing),), LOSSY),
 }

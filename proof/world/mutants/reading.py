@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
-from proof.world.mutants.mutant import Mutant, no_streams, nothing
-from state import order_reports
-from sync import intake, notices, order_rows, shipping
+from proof.world.course import QUIRKS
+from proof.world.mutants.mutant import QUIET, Mutant, no_streams, nothing, only
+from state import fulfilment, inbox, order_reports
+from sync import amendment, intake, lookback, notices, order_rows, shipping
 
 _read_page = intake.read_page
+_walk = lookback._walk
 _refund = order_rows._refund
 
 
@@ -65,6 +67,25 @@ def _twice_the_money(refund: Any) -> Any:
     return rows
 
 
+def _at_once_ready(record: Any) -> Any:
+    return msgspec.structs.replace(
+        record, status="ready" if record.status == "pending" else record.status
+    )
+
+
+def _unrefunded(record: Any) -> Any:
+    return msgspec.structs.replace(record, refunds=())
+
+
+def _without_a_look(hub: Any, run: Any, _pull: Any, take: Any) -> None:
+    """The walk is written down as done, and no page of it is asked for."""
+    _walk(hub, run, lambda *_: iter(()), take)
+
+
+def _unread(*_: Any, **__: Any) -> set[Any]:
+    return set()
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "the last record of a page is skipped": Mutant(((intake, "read_page", _without_the_last),)),
     "a cancelled order gets another number": Mutant(
@@ -79,5 +100,15 @@ MUTANTS: Mapping[str, Mutant] = {
     "a refund gives back twice the money": Mutant(((order_rows, "_refund", _twice_the_money),)),
     "earlier refunds are kept": Mutant(((order_reports, "_delete_money", nothing),)),
     "nobody asks the 3PL what it shipped": Mutant(((shipping, "record", no_streams),)),
+    "an edit is overlooked": Mutant(((amendment, "amend", no_streams),)),
+    "who has not paid is served": Mutant(((intake, "read_page", _changed(_at_once_ready)),)),
+    "refunds are overlooked": Mutant(((intake, "read_page", _changed(_unrefunded)),)),
+    "nobody looks for what shows late": Mutant(
+        ((lookback, "_walk", _without_a_look),),
+        only(QUIRKS, seed=81472, days=0.4),
+    ),
+    "what is read again is booked again": Mutant(
+        ((inbox, "known", _unread), (fulfilment, "shipment", nothing)), QUIET
+    ),
     "the channel is not told": Mutant(((notices, "plan", no_streams),)),
 }

@@ -87,7 +87,7 @@ def test_people_receive_and_count_and_know_what_stands_there(simulation: Simulat
 
 
 def test_every_planted_bug_names_what_it_replaces() -> None:
-    assert len(MUTANTS) >= 20
+    assert len(MUTANTS) >= 40
     for name, mutant in MUTANTS.items():
         for holder, attribute, _ in mutant.patches:
             assert hasattr(holder, attribute), name

@@ -1,0 +1,90 @@
+"""Replies of ShipBob that are about something else than what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from connectors.base import Page
+from connectors.errors import Ambiguous, Unreachable
+from connectors.shipbob import ShipBob, ShipBobConfig
+from mappings import Definitions
+from sandbox.app import Sandbox
+from sandbox.clock import ManualClock
+from sandbox.vendors.shipbob import TOKEN
+from sandbox.world import World
+from tests.connectors.conftest import START
+from tests.connectors.warehouse_words import ordered
+
+
+@pytest.fixture
+def sandbox(clock: ManualClock) -> Sandbox:
+    return Sandbox(World(7, clock, orders_per_channel=0))
+
+
+@pytest.fixture
+def bob(
+    sandbox: Sandbox,
+    open_door: Callable[..., Any],
+    closing: Callable[[Any], Any],
+    definitions: Definitions,
+) -> ShipBob:
+    settings = {"url": "https://sandbox.test/shipbob", "token": TOKEN, "channel_id": 105111}
+    config = ShipBobConfig.model_validate({**settings, "location_id": 84})
+    connector: ShipBob = closing(ShipBob(config, open_door(sandbox.transport()), definitions))
+    return connector
+
+
+def test_fault_row_13_another_orders_reply_says_nothing_of_what_was_asked_for(
+    bob: ShipBob, sandbox: Sandbox
+) -> None:
+    """Found by ``crossdock simulate --seed 109 --days 2``: an order was filed under the id of
+    another, and a cancellation would have stopped the wrong one."""
+    bob.push_fulfilment_orders({"first": ordered("FO-1")})
+    sandbox.faults.add("shipbob:createOrder", "stale-page", times=1, params={"ago": 1})
+    (told,) = bob.push_fulfilment_orders({"second": ordered("FO-2")})
+    assert told.status == "unknown"
+    assert len(sandbox.world.shipbob.orders) == 2
+    made = [one.id for one in sandbox.world.shipbob.orders.values() if one.reference == "FO-2"]
+    assert bob.find_fulfilment_order("FO-2") == str(made[0])
+
+
+@pytest.mark.parametrize("kind", ["new-enum", "type-change"])
+def test_fault_row_33_an_id_that_is_none_is_nobodys(
+    bob: ShipBob, sandbox: Sandbox, kind: str
+) -> None:
+    drift = sandbox.faults.add(
+        "shipbob:*Order*", kind, params={"field": "id", "value": "unheard-of"}
+    )
+    outcomes = bob.push_fulfilment_orders({f"k{n}": ordered(f"FO-{n}") for n in range(8)})
+    ids = {str(number) for number in sandbox.world.shipbob.orders}
+    assert drift.struck >= 8
+    assert {one.remote_id for one in outcomes if one.status == "applied"} <= ids
+    for number in range(8):
+        try:
+            found = bob.find_fulfilment_order(f"FO-{number}")
+        except (Ambiguous, Unreachable):
+            continue
+        assert found is None or found in ids
+
+
+def test_fault_row_33_a_shipment_whose_id_is_none_is_not_taken_in(
+    bob: ShipBob, sandbox: Sandbox
+) -> None:
+    bob.push_fulfilment_orders({"k": ordered()})
+    number = next(iter(sandbox.world.shipbob.orders.values())).shipments[0].id
+
+    def pages() -> Iterator[Page]:
+        return bob.pull_shipments(None, START)
+
+    assert [one.external_id for page in pages() for one in page.records] == [str(number)]
+    sandbox.faults.add("shipbob:listOrders", "new-enum", params={"field": "id", "value": "odd"})
+    seen: set[str] = set()
+    for _ in range(12):
+        try:
+            seen |= {one.external_id for page in pages() for one in page.records}
+        except Unreachable:
+            continue
+    assert seen <= {str(number)}
