@@ -17,7 +17,7 @@ MINUTES ?= 60
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 PACKAGES := connectors mappings state sync web jobs sandbox proof
 
-.PHONY: demo test lint unit prove soak slow coverage bench lock clean help
+.PHONY: demo test lint unit prove soak slow coverage bench lock sbom holes clean help
 
 help:
 	@echo "make demo          install, then run a day of trade against the sandbox (KEEP=1 leaves it running)"
@@ -27,6 +27,8 @@ help:
 	@echo "make slow          the tests that are left out of make test"
 	@echo "make coverage      the tests of make test, and which branches of the core they took"
 	@echo "make bench         the benchmarks, each ending in one line of JSON"
+	@echo "make sbom          the bill of materials of what is installed, as CycloneDX, in build/"
+	@echo "make holes         what is known against it (needs pip-audit and the network)"
 	@echo "make lock          resolve the pinned requirements anew (needs uv)"
 
 $(BIN)/python:
@@ -89,6 +91,13 @@ bench: $(DEV) $(PEERS)
 	$(BIN)/python -m benchmarks.writeback
 	$(BIN)/python -m benchmarks.routing
 	$(BIN)/python -m benchmarks.reservations
+
+sbom: $(DEV)
+	@mkdir -p build
+	$(BIN)/python -m proof.supply.bill --out build/crossdock.cdx.json
+
+holes: $(DEV)
+	$(BIN)/python -m proof.supply.holes
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 

@@ -150,10 +150,28 @@ class Hooks:
     enter: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """Goods that somebody else counts. ``owner``: the account, equal for two connections of one;
+    ``part``: of its buildings, null being all of them together."""
+
+    owner: tuple[object, ...]
+    part: object = None
+
+    def overlap(self, other: Shelves) -> bool:
+        """Whether one and the same piece may be in the counts of both."""
+        parts = {self.part, other.part}
+        return self.owner == other.owner and (len(parts) == 1 or None in parts)
+
+
 class Config(BaseModel):
     """Base of a connector's settings: unknown keys are refused, secrets are ``SecretStr``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    def shelves(self) -> Shelves | None:
+        """Whose goods it counts; null: nobody can tell from the settings."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)

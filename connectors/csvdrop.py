@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, RawRecord
+from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, RawRecord, Shelves
 from connectors.csvout import CsvOut
 from connectors.csvrecords import STREAMS, Stream
 from connectors.csvtext import BadFile, Dialect, Row, read_rows
@@ -63,6 +63,9 @@ class CsvDropConfig(Config):
     settle_s: float = Field(default=2.0, ge=0)
     max_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
     counted_within_s: float = Field(default=86_400.0, ge=0, le=31_536_000)
+
+    def shelves(self) -> Shelves:
+        return Shelves(("csvdrop", self.folder))
 
 
 class CsvDrop:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import httpcore
@@ -78,6 +79,19 @@ def allowed(address: Address, *, trusted: bool) -> bool:
     return is_public(address) or (trusted and not _within(_plain(address), _NEVER))
 
 
+def trusting(authorities: Path | None) -> ssl.SSLContext:
+    """Certificates of the public authorities, for the name that was asked for, and besides them
+    those of a file (PEM) of ops' own. Nothing else is believed, whatever the environment says.
+
+    Raises ``OSError`` and ``ssl.SSLError`` for a file that cannot be used.
+    """
+    context = httpx.create_ssl_context(trust_env=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if authorities is not None:
+        context.load_verify_locations(authorities)
+    return context
+
+
 class Egress(httpx.BaseTransport):
     """The network. ``trusted``: hosts that may be at a private address. Safe to share."""
 
@@ -91,7 +105,7 @@ class Egress(httpx.BaseTransport):
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=tls or httpx.create_ssl_context(trust_env=False),
+            ssl_context=tls or trusting(None),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
@@ -159,7 +173,8 @@ class _Vetted(httpcore.NetworkBackend):
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in self._vetted(host, port):
+        patience = _left(timeout, self._stopwatch, httpcore.ConnectTimeout)
+        for address in self._vetted(host, port, patience):
             left = _left(timeout, self._stopwatch, httpcore.ConnectTimeout)
             try:
                 stream = self._sockets.connect_tcp(
@@ -171,9 +186,12 @@ class _Vetted(httpcore.NetworkBackend):
                 return _Timed(stream, self._stopwatch)
         raise failure
 
-    def _vetted(self, host: str, port: int) -> list[str]:
+    def _vetted(self, host: str, port: int, patience_s: float | None) -> list[str]:
+        # What is spelt as an address is looked up by nobody.
+        seconds = None if is_literal(host) else patience_s
         try:
-            found = [ip_address(text) for text in self._resolve(host, port)]
+            told = name_service.within(seconds, self._resolve, host, port)
+            found = [ip_address(text) for text in told]
         except (OSError, ValueError, UnicodeError) as error:
             raise httpcore.ConnectError(f"its name leads nowhere: {error}") from None
         trusted = host in self._trusted

@@ -8,6 +8,7 @@ the engine's to resolve, unless the caller says that it sets absolute values (``
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -87,6 +88,8 @@ class Door:
     private_hosts: Collection[str] = ()
     """Names of ops' own network: elsewhere a name must have a public address. What a base URL
     spells as an address, or ``localhost``, ops have named already."""
+    tls: ssl.SSLContext | None = None
+    """Whose certificates are believed; null: those of the public authorities."""
     stopwatch: Callable[[], float] = real_time.stopwatch
     dice: random.Random = field(default_factory=random.Random)
     """Jitter; a seeded one makes a run repeatable."""
@@ -114,7 +117,9 @@ class Door:
         """
         base = BaseUrl(base_url, insecure_allowed=self.transport is not None)
         trusted = {*self.private_hosts, *([base.host] if is_literal(base.host) else [])}
-        wire = Wire(self.transport, auth, headers or {}, self.bounds, self.stopwatch, trusted)
+        wire = Wire(
+            self.transport, auth, headers or {}, self.bounds, self.stopwatch, trusted, self.tls
+        )
         judge = Judge(self.connection, self.clock, tuple(secrets))
         breaker = NoBreaker() if on_the_way else self.breaker
         return ApiClient(self, base, wire, judge, auth, limits, document_hosts, breaker)

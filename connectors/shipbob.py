@@ -29,6 +29,7 @@ from connectors.base import (
     Page,
     Push,
     Rate,
+    Shelves,
 )
 from connectors.errors import Ambiguous, Rejected
 from connectors.hooks import HookConfig
@@ -62,6 +63,9 @@ class ShipBobConfig(HookConfig):
     shipping_method: str = Field(default="Standard", min_length=1)
     """Used for services that ``shipping_methods`` does not name; both as in the ship option map."""
     shipping_methods: Mapping[str, str] = {}
+
+    def shelves(self) -> Shelves:
+        return Shelves(("shipbob", self.url.rstrip("/"), self.token), self.location_id)
 
     @classmethod
     def hook_key(cls, secret: str) -> bytes:

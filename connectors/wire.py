@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,9 +91,11 @@ class Wire:
         bounds: Bounds,
         stopwatch: Callable[[], float],
         trusted: Collection[str] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """``transport``: null for the network; one that is given is not closed here.
-        ``trusted``: hosts that may be in a private network."""
+        ``trusted``: hosts that may be in a private network. ``tls``: null for the public
+        authorities alone."""
         _require_sendable(headers)
         self._auth = auth or httpx.Auth()
         self._bounds = bounds
@@ -100,7 +103,7 @@ class Wire:
         # Shorter than the 5 s after which common servers hang up: a write on a dead
         # connection would end as ambiguous.
         limits = httpx.Limits(max_connections=20, keepalive_expiry=3.0)
-        self._transport = transport or Egress(trusted, stopwatch, limits=limits)
+        self._transport = transport or Egress(trusted, stopwatch, limits=limits, tls=tls)
         self._is_borrowed = transport is not None
         ours = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": _USER_AGENT}
         self._headers = httpx.Headers({**ours, **headers})

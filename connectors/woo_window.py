@@ -17,6 +17,9 @@ OVERLAP = timedelta(minutes=5)
 _ROUNDED = timedelta(seconds=2)
 """The shop tells whole seconds, and its limits are exclusive."""
 
+_SOONEST, _AHEAD = datetime(1990, 1, 1, tzinfo=UTC), timedelta(days=1)
+"""Times of change outside of these (year 1, 9999) are nobody's older answer, but mistakes."""
+
 LAG = timedelta(seconds=5)
 """The newest seconds are left out: their transactions may not be committed yet."""
 
@@ -55,7 +58,9 @@ class Window:
         """
         for told in changes:
             changed = _utc(told)
-            if changed is None:
+            if changed is None or not _SOONEST <= changed <= self.until + _AHEAD:
+                # No shop was asked about then: the order's own date is wrong, and it is read on
+                # its own account. The mapping says what it thinks of it.
                 continue
             if not self.after - OVERLAP - _ROUNDED <= changed <= self.until + _ROUNDED:
                 raise Retryable(

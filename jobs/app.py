@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import ssl
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ from sqlalchemy import Connection
 
 from connectors import clock as real_time
 from connectors.base import Connector, EstimatesRates, ReceivesHooks
+from connectors.egress import trusting
 from connectors.errors import ConfigProblem
 from connectors.http import Bounds, Door
 from connectors.registry import CONNECTORS
@@ -257,7 +259,7 @@ def open_app(
     settings = configuration.settings
     definitions = definitions or definitions_of(configuration)
     rules = rules_of(configuration)
-    door = _doors(store, clock, transport, settings.network.private_hosts, dice, stopwatch)
+    door = _doors(configuration, store, clock, transport, dice, stopwatch)
     connectors = _connectors(configuration, definitions, door)
     with store.write() as conn:
         migrate.one_at_a_time(conn)
@@ -319,25 +321,40 @@ def _every_s(settings: Settings, job: Job, connection: str | None) -> int:
 
 
 def _doors(
+    configuration: Configuration,
     store: Store,
     clock: Clock,
     transport: httpx.BaseTransport | None,
-    private_hosts: Collection[str],
     dice: random.Random,
     stopwatch: Callable[[], float],
 ) -> Callable[[str], Door]:
     limiter, breaker = RateBuckets(store, clock), Breakers(store, clock, dice)
+    tls = None if transport else _believed(configuration)
     return lambda name: Door(
         name,
         clock,
         limiter,
         transport,
         on_call=count_call,
-        private_hosts=private_hosts,
+        private_hosts=configuration.settings.network.private_hosts,
+        tls=tls,
         stopwatch=stopwatch,
         dice=dice,
         breaker=breaker,
     )
+
+
+def _believed(configuration: Configuration) -> ssl.SSLContext:
+    """Whose certificates are believed. Raises ``UsageProblem`` for a file that cannot be used."""
+    given = configuration.settings.network.ca_file
+    file = given and configuration.folder / given
+    try:
+        return trusting(file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageProblem(
+            f"network.ca_file: {file} holds no certificates that can be used: {error.strerror}.",
+            "Name a file of certificates in PEM (-----BEGIN CERTIFICATE-----), or leave it out.",
+        ) from None
 
 
 def _connectors(

@@ -159,6 +159,10 @@ class NetworkSettings(Section):
         description="hosts of your own network that a connection's url may name: others must have "
         "a public address",
     )
+    ca_file: Path | None = Field(
+        default=None,
+        description="certificates (PEM) of your own authority, believed beside the public ones",
+    )
 
 
 class OrderSettings(Section):

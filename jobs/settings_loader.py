@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from connectors.base import Config, Connector
+from connectors.base import Config, Connector, Shelves
 from connectors.hooks import HookConfig
 from jobs.problems import UsageProblem
 from jobs.promise_settings import PromiseRule, RulesFile, unknown_names
@@ -105,6 +105,8 @@ def load(path: Path, connectors: Mapping[str, type[Connector]]) -> Configuration
     _check_names(reading)
     configs = _connector_configs(reading, connectors)
     _check_hook_secrets(reading, configs)
+    if settings is not None:
+        _check_counted_once(reading, settings, configs)
     rules = _promise_rules(reading, settings) if settings is not None else ()
     if reading.problems or settings is None:
         raise SettingsProblem(reading.problems)
@@ -338,6 +340,27 @@ def _check_hook_secrets(reading: _Reading, configs: Mapping[str, Config]) -> Non
                     f"{reading.where(('connections', name))}: connections.{name}.webhook_secret: "
                     f"is also that of connections.{first}: give each a secret of its own"
                 )
+
+
+def _check_counted_once(
+    reading: _Reading, settings: Settings, configs: Mapping[str, Config]
+) -> None:
+    """Goods that two locations count are offered twice, and there is only one of each."""
+    counting: dict[str, tuple[str, Shelves]] = {}
+    for code, place in settings.locations.items():
+        name = place.connection or ""
+        shelves = configs[name].shelves() if name in configs else None
+        if shelves is None or place.stock_authority() != "external":
+            continue
+        for other, (connection, others) in counting.items():
+            if connection != name and shelves.overlap(others):
+                reading.problems.append(
+                    f"{reading.where(('locations', code, 'connection'))}: locations.{code}: "
+                    f"{name} counts the goods that {connection} counts for "
+                    f"locations.{other}, and they would be sold twice: give each connection a "
+                    "building of its own, or leave one of the locations out"
+                )
+        counting[code] = (name, shelves)
 
 
 def _names(tree: Tree, table: str) -> list[str]:

@@ -21,6 +21,8 @@ from mappings.limits import Steps, TooManySteps
 from mappings.plan import RecordPlan
 from mappings.problems import ItemProblem, MappingError, Problem, shown
 
+_ENDLESS = f"longer than the {storable.KEY_MAX} characters by which anything is found again"
+
 
 class Mapped(msgspec.Struct, frozen=True):
     """A canonical record, and the items of it that did not map (``at_fault = "item"``)."""
@@ -55,12 +57,12 @@ class Definition:
         if isinstance(payload, bytes):
             made = self._of_json(payload)
             mapped = Mapped(made) if made is not None else self._whole(self._decoded(payload))
-            if storable.MARK in payload:
-                field = storable.field_with_nul(mapped.record)
+            if storable.ESCAPED in payload:
+                field = storable.field_with(mapped.record, storable.NUL)
                 self._refuse(field, "holds U+0000, which no database keeps")
-            if storable.SEAL_MARK in payload:
-                field = storable.field_with_seal(mapped.record)
+                field = storable.field_with(mapped.record, storable.SEAL)
                 self._refuse(field, "holds U+0002, by which the store tells what is encrypted")
+            self._refuse(storable.key_too_long(mapped.record), _ENDLESS)
             return mapped
         return self._whole(payload)
 

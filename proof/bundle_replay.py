@@ -31,7 +31,7 @@ from mappings import canonical as c
 from state import catalogue, fulfilment, migrate, stock, streams
 from state import tables as t
 from state.store import Store
-from sync import allocation, drain, intake
+from sync import allocation, drain, intake, shipping
 from sync.context import Hub, Link
 from sync.support.problems import problems_of
 
@@ -44,7 +44,12 @@ _BETWEEN = timedelta(hours=4)
 
 MAX_BYTES = 64 * 1024 * 1024
 
-_JOBS = {"pull-orders": intake.pull_orders, "allocate": allocation.allocate, "push": drain.push}
+_JOBS = {
+    "pull-orders": intake.pull_orders,
+    "allocate": allocation.allocate,
+    "push": drain.push,
+    "pull-shipments": shipping.pull_shipments,
+}
 _LEASE_S = 60.0
 
 
@@ -105,11 +110,16 @@ def _played(document: Mapping[str, Any], store: Store, definitions: Definitions)
     takers = [one["name"] for one in document["connections"] if one["takes"]]
     told = [("pull-orders", channel), ("allocate", None)]
     given = [("push", name) for name in takers]
+    reporting = {one["connection"] for one in document.get("shipments", ())}
+    given += [("pull-shipments", name) for name in takers if name in reporting]
     with store.write() as conn:
         for job, name in (*told, *given):
             number = links[name].id if name else None
             streams.ensure(conn, streams.key_of(job, name), job, number, 60, clock.now())
-    for had_left in _stages(document):
+    for had_left, until in _stages(document):
+        for connector in (link.connector for link in links.values()):
+            if isinstance(connector, Warehouse):
+                connector.until = until
         for _ in range(ROUNDS):
             for job, name in (*told, *(given if had_left else ())):
                 ended = runner.run_once(streams.key_of(job, name), Order("replay", name))
@@ -121,13 +131,17 @@ def _played(document: Mapping[str, Any], store: Store, definitions: Definitions)
     return Replayed(document["problems"], seen)
 
 
-def _stages(document: Mapping[str, Any]) -> list[bool]:
-    """Per report of the channel: was anything handed over before the next one came?"""
+def _stages(document: Mapping[str, Any]) -> list[tuple[bool, datetime | None]]:
+    """Per report of the channel: was anything handed over before the next one came, and when was
+    that? Null: no other came."""
     moments = [datetime.fromisoformat(one["received_at"]) for one in document["payloads"]]
     sent = [
         datetime.fromisoformat(at) for one in document.get("intents", ()) if (at := one["sent_at"])
     ]
-    return [any(at < following for at in sent) for following in moments[1:]] + [True]
+    return [
+        *((any(at < following for at in sent), following) for following in moments[1:]),
+        (True, None),
+    ]
 
 
 def _links(document: Mapping[str, Any], store: Store, clock: ManualClock) -> dict[str, Link]:
@@ -192,7 +206,8 @@ def _connector(one: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
     )
     answers = {row["reference"]: row for row in document.get("intents", ())}
     if one["takes"] == "fulfilment_order":
-        return Warehouse(info, answers)
+        told = [row for row in document.get("shipments", ()) if row["connection"] == one["name"]]
+        return Warehouse(info, answers, told)
     if one["takes"] == "label":
         return Carrier(info, answers)
     mine = one["name"] == document["connection"]
@@ -250,6 +265,26 @@ class Taker(Recorded):
 
 
 class Warehouse(Taker):
+    """``until``: it has not reported what it reported from then on; null: it has told all."""
+
+    def __init__(
+        self,
+        info: Info,
+        answers: Mapping[str, Mapping[str, Any]],
+        told: Sequence[Mapping[str, Any]],
+    ) -> None:
+        super().__init__(info, answers)
+        self._told = told
+        self.until: datetime | None = None
+
+    def pull_shipments(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
+        told = [
+            RawRecord.of(row["external_id"], row["body"])
+            for row in self._told
+            if self.until is None or datetime.fromisoformat(row["received_at"]) < self.until
+        ]
+        yield Page(told, {"n": len(told)})
+
     def push_fulfilment_orders(
         self, requests: Mapping[str, c.FulfilmentRequest]
     ) -> Sequence[Outcome]:

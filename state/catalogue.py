@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from mappings import canonical as c
 from state import tables as t
 from state.batches import among
+from state.ids import insert_unless_known
 
 _CODES = select(t.sku.c.code, t.sku.c.id).where(among(t.sku.c.code, "words"))
 _ALIASES = select(t.sku_alias.c.value, t.sku_alias.c.sku_id).where(
@@ -73,10 +74,14 @@ def upsert_sku(
     values: dict[str, Any] = {"title": title, "gtin": gtin, "weight_g": weight_g, "active": True}
     if hazmat is not None:
         values["hazmat"] = hazmat
-    if conn.execute(update(t.sku).where(t.sku.c.code == code).values(values)).rowcount:
+    amended = update(t.sku).where(t.sku.c.code == code).values(values)
+    if conn.execute(amended).rowcount:
         return False
-    conn.execute(insert(t.sku).values(code=code, **values))
-    return True
+    if insert_unless_known(conn, t.sku, code=code, **values) is not None:
+        return True
+    # Somebody else has added it meanwhile.
+    conn.execute(amended)
+    return False
 
 
 def add_alias(

@@ -56,7 +56,7 @@ def get(conn: Connection, number: int) -> Row[Any] | None:
     return conn.execute(select(_hold).where(_hold.c.id == number)).first()
 
 
-def listing(conn: Connection, *, every: bool = False) -> list[Row[Any]]:
+def listing(conn: Connection, *, every: bool = False, limit: int | None = None) -> list[Row[Any]]:
     """Holds that are not settled, or every one; the newest first, with how much each changes."""
     sizes = (
         select(_change.c.hold_id, func.count().label("changes"))
@@ -68,7 +68,7 @@ def listing(conn: Connection, *, every: bool = False) -> list[Row[Any]]:
     )
     if not every:
         query = query.where(_hold.c.state.in_(OPEN))
-    return list(conn.execute(query.order_by(_hold.c.id.desc())))
+    return list(conn.execute(query.order_by(_hold.c.id.desc()).limit(limit)))
 
 
 def changes(conn: Connection, number: int, limit: int | None = None) -> list[Row[Any]]:

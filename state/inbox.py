@@ -12,6 +12,7 @@ import msgspec
 import zstandard
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
+from mappings.storable import KEY_MAX, NUL
 from state import tables as t
 from state import vault
 from state.batches import among, insert_rows
@@ -20,6 +21,9 @@ from state.ids import take_ids
 from state.vault import keys, payloads
 
 _compressor = zstandard.ZstdCompressor(level=1)
+
+_SHOWN = 60
+"""Characters of an id that is too long."""
 
 _OF_THESE = (
     t.inbox.c.connection_id == bindparam("connection"),
@@ -52,7 +56,14 @@ class Received:
 
 
 def received(external_id: str, body: bytes) -> Received:
-    """A payload to be kept, without card numbers in it. The hash is that of what came."""
+    """A payload to be kept, without card numbers in it. The hash is that of what came.
+
+    Of an id that no database keeps as a key there is the begin and a hash; such a record does not
+    map either, and is parked.
+    """
+    if len(external_id) > KEY_MAX or NUL in external_id:
+        mark = hashlib.sha256(external_id.encode("utf-8", "surrogatepass")).hexdigest()
+        external_id = f"{external_id[:_SHOWN].replace(NUL, ' ')}... (sha256 {mark})"
     return Received(external_id, without_card_numbers(body), hashlib.sha256(body).digest())
 
 
@@ -139,7 +150,10 @@ def payload(conn: Connection, row: Row[Any]) -> dict[str, Any]:
 
 
 def parked(
-    conn: Connection, connection_id: int | None = None, topic: str | None = None
+    conn: Connection,
+    connection_id: int | None = None,
+    topic: str | None = None,
+    limit: int | None = None,
 ) -> list[Row[Any]]:
     """Rows that did not map, newest first, with their connection's name."""
     query = (
@@ -152,7 +166,7 @@ def parked(
         query = query.where(t.inbox.c.connection_id == connection_id)
     if topic is not None:
         query = query.where(t.inbox.c.topic == topic)
-    return list(conn.execute(query))
+    return list(conn.execute(query.limit(limit)))
 
 
 def settle(conn: Connection, ids: Iterable[int], state: State) -> None:

@@ -115,10 +115,13 @@ def overtake(conn: Connection, kind: str, subject_id: int, why: str, now: dateti
     return conn.execute(update(intent).where(where).values(values)).rowcount
 
 
-def in_state(conn: Connection, connection_id: int, *states: str) -> list[Row[Any]]:
+def in_state(
+    conn: Connection, connection_id: int, *states: str, limit: int | None = None
+) -> list[Row[Any]]:
     """Intents of a connection in these states, oldest first; their bodies in clear."""
+    query = _IN_STATE if limit is None else _IN_STATE.limit(limit)
     given = {"connection": connection_id, "states": states}
-    return bodies.clear(conn, conn.execute(_IN_STATE, given).all())
+    return bodies.clear(conn, conn.execute(query, given).all())
 
 
 def by_key(conn: Connection, key: str, *, lock: bool = False) -> Row[Any] | None:

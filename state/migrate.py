@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from state.errors import StoreProblem
-from state.store import Store, is_damaged
+from state.store import Store, is_damaged, take_your_time
 from state.tables import metadata
 
 _STEPS = Path(__file__).parent / "migrations" / "versions"
@@ -49,6 +49,7 @@ def upgrade(store: Store) -> None:
     from state import migration_steps
 
     with _explained(store), store.write() as conn:
+        take_your_time(conn)
         one_at_a_time(conn)
         _known_revision(conn)
         migration_steps.apply(conn)

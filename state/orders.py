@@ -139,10 +139,11 @@ def awaiting_allocation(conn: Connection) -> list[int]:
 
 
 def marks(conn: Connection, order_ids: Iterable[int]) -> list[Row[Any]]:
-    """id, connection_id, edit_version and waits_for of orders."""
+    """id, connection_id, channel_order_id, edit_version and waits_for of orders."""
     order = t.sales_order.c
-    query = select(order.id, order.connection_id, order.edit_version, order.waits_for)
-    return list(conn.execute(query.where(among(order.id, order_ids))))
+    asked = (order.id, order.connection_id, order.channel_order_id, order.edit_version)
+    query = select(*asked, order.waits_for).where(among(order.id, order_ids))
+    return list(conn.execute(query))
 
 
 def destinations(conn: Connection, order_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
@@ -256,7 +257,9 @@ def _count_earlier(conn: Connection, whose: ColumnElement[bool], before: datetim
     return conn.scalar(query) or 0
 
 
-def parked_lines(conn: Connection, connection_id: int | None = None) -> list[Row[Any]]:
+def parked_lines(
+    conn: Connection, connection_id: int | None = None, limit: int | None = None
+) -> list[Row[Any]]:
     """Parked lines with their order and connection."""
     query = (
         select(
@@ -276,10 +279,12 @@ def parked_lines(conn: Connection, connection_id: int | None = None) -> list[Row
     )
     if connection_id is not None:
         query = query.where(t.sales_order.c.connection_id == connection_id)
-    return list(conn.execute(query))
+    return list(conn.execute(query.limit(limit)))
 
 
-def held_orders(conn: Connection) -> list[Row[Any]]:
+def held_orders(
+    conn: Connection, connection_id: int | None = None, limit: int | None = None
+) -> list[Row[Any]]:
     """Open holds with their order and connection."""
     query = (
         select(
@@ -293,4 +298,6 @@ def held_orders(conn: Connection) -> list[Row[Any]]:
         .where(t.hold.c.released_at.is_(None))
         .order_by(t.hold.c.id)
     )
-    return list(conn.execute(query))
+    if connection_id is not None:
+        query = query.where(t.sales_order.c.connection_id == connection_id)
+    return list(conn.execute(query.limit(limit)))

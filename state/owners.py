@@ -109,7 +109,7 @@ class _Sessions:
     def lives(self, owner: str) -> bool:
         if not owner:
             return False
-        with self._store.write() as conn:
+        with self._store.read() as conn:
             # Ends with this transaction. Our own session is another one, so it counts as well.
             mine = text("SELECT pg_try_advisory_xact_lock(:key)")
             return not conn.scalar(mine, {"key": _key(owner)})

@@ -130,7 +130,9 @@ def _written_lately() -> Select[Any]:
 _WRITTEN_LATELY = _written_lately()
 
 
-def parked(conn: Connection) -> list[Row[Any]]:
+def parked(
+    conn: Connection, connection: str | None = None, limit: int | None = None
+) -> list[Row[Any]]:
     """Listings whose promise does not get through, by connection and SKU of the channel."""
     query = (
         select(
@@ -147,7 +149,9 @@ def parked(conn: Connection) -> list[Row[Any]]:
         .where(_needs_a_person())
         .order_by(t.connection.c.name, _listing.c.external_sku)
     )
-    return list(conn.execute(query))
+    if connection is not None:
+        query = query.where(t.connection.c.name == connection)
+    return list(conn.execute(query.limit(limit)))
 
 
 def set_promise(conn: Connection, listing_id: int, **values: Any) -> None:

@@ -22,6 +22,9 @@ LOG_KEPT_BYTES = 16 * 1024 * 1024
 """Of a SQLite write-ahead log that a long reader let grow; the rest goes back to the disk when
 the log starts anew."""
 ATTEMPTS = 10
+STATEMENT_S = 300
+"""After so many seconds PostgreSQL ends a statement: it is none of ours any more, or it is lost. On
+SQLite the work of a statement is the process's own, and ends with it."""
 
 _Answer = TypeVar("_Answer")
 
@@ -108,7 +111,11 @@ class Store:
         if not self.is_sqlite:
             with self.engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
-                connection.exec_driver_sql("VACUUM")
+                connection.exec_driver_sql("SET statement_timeout = 0")
+                try:
+                    connection.exec_driver_sql("VACUUM")
+                finally:
+                    connection.exec_driver_sql("RESET statement_timeout")
             return True
         raw = self.engine.raw_connection()
         try:
@@ -244,13 +251,18 @@ def _postgres_engine(url: str, patience_s: float, vault: Slot) -> Engine:
         raise StoreProblem(
             "PostgreSQL needs its driver: pip install 'crossdock[postgres]'"
         ) from error
-    patience: dict[str, Any] = {}
+    patience: dict[str, Any] = {"options": f"-c statement_timeout={STATEMENT_S * 1000}"}
     if patience_s < BUSY_TIMEOUT_S:
         # A job waits for as long as it takes; who is waited for itself says how long.
+        longest = round(patience_s * 1000)
         patience = {
             "connect_timeout": max(2, round(patience_s)),
-            "options": f"-c lock_timeout={round(patience_s * 1000)}",
+            "options": f"-c lock_timeout={longest} -c statement_timeout={longest}",
         }
+    given = make_url(url).query.get("options")
+    if given:
+        # What ops have written comes last, and so counts.
+        patience["options"] += f" {given}"
     return create_engine(
         url,
         pool_size=32,
@@ -258,3 +270,9 @@ def _postgres_engine(url: str, patience_s: float, vault: Slot) -> Engine:
         connect_args=patience,
         execution_options={OPTION: vault},
     )
+
+
+def take_your_time(connection: Connection) -> None:
+    """Until the end of the transaction no statement is ended for being slow."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")

@@ -51,10 +51,10 @@ def _name(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[column] for column in _IDENTITY)
 
 
-def listing(conn: Connection, *, every: bool = False) -> list[Row[Any]]:
+def listing(conn: Connection, *, every: bool = False, limit: int | None = None) -> list[Row[Any]]:
     """What is open, or everything ever found, with the connection's name; oldest first."""
     query = _listing() if every else _listing().where(_stray.c.gone_at.is_(None))
-    return list(conn.execute(query))
+    return list(conn.execute(query.limit(limit)))
 
 
 def get(conn: Connection, number: int) -> Row[Any] | None:

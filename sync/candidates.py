@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Final
 
 from rapidfuzz import fuzz, process, utils
@@ -163,8 +163,9 @@ def gtin14(text: str) -> str | None:
     return number if weighted % 10 == 0 else None
 
 
-def unmapped(conn: Connection, name: str | None = None) -> list[Unmapped]:
-    """Every name that parked lines wait for, or just ``name``, with its candidates."""
+def unmapped(conn: Connection, name: str | None = None, limit: int | None = None) -> list[Unmapped]:
+    """The names that parked lines wait for, at most ``limit``, or just ``name``; each with its
+    candidates."""
     rows = [
         row
         for row in orders.parked_lines(conn)
@@ -175,7 +176,7 @@ def unmapped(conn: Connection, name: str | None = None) -> list[Unmapped]:
     known = Catalogue(conn)
     return [
         Unmapped(word.name, word.connection, count, word.title, known.candidates(word))
-        for word, count in _words(rows)
+        for word, count in islice(_words(rows), limit)
     ]
 
 

@@ -122,7 +122,8 @@ def read_skus(path: Path) -> list[SkuRow]:
 
 
 def import_skus(conn: Connection, rows: Sequence[SkuRow]) -> tuple[int, int]:
-    """Add new SKUs and amend known ones; returns (new, amended)."""
+    """Add new SKUs and amend known ones, in the order of their codes: two imports of the same
+    SKUs never wait for one another in turn. Returns (new, amended)."""
     new = sum(
         catalogue.upsert_sku(
             conn,
@@ -132,7 +133,7 @@ def import_skus(conn: Connection, rows: Sequence[SkuRow]) -> tuple[int, int]:
             weight_g=row.weight_g,
             hazmat=row.hazmat,
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: row.code)
     )
     _tag(conn, rows)
     return new, len(rows) - new

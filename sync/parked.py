@@ -52,20 +52,25 @@ class Parked:
         return {**asdict(self), "since": self.since.isoformat() if self.since else None}
 
 
-def listing(conn: Connection, hub: Hub, connection: str | None = None) -> list[Parked]:
-    """Everything that waits for a person, or for something outside to change."""
+def listing(
+    conn: Connection, hub: Hub, connection: str | None = None, limit: int | None = None
+) -> list[Parked]:
+    """Everything that waits for a person, or for something outside to change; of a connection, or
+    of all. At most ``limit`` things, and no more than that are read of each kind."""
+    links = [link for name, link in hub.links.items() if connection in (None, name)]
+    only = links[0].id if connection is not None and links else None
     found = [
         *_connections(conn),
-        *_unreadable(hub),
-        *_records(conn),
-        *_held(conn),
-        *_lines(conn),
+        *_unreadable(links),
+        *_records(conn, only, limit),
+        *_held(conn, only, limit),
+        *_lines(conn, only, limit),
         *_given_up(conn),
-        *_intents(conn, hub),
-        *_listings(conn),
+        *_intents(conn, links, limit),
+        *_listings(conn, connection, limit),
         *_held_runs(conn),
     ]
-    return [item for item in found if connection in (None, item.connection)]
+    return [item for item in found if connection in (None, item.connection)][:limit]
 
 
 def _connections(conn: Connection) -> list[Parked]:
@@ -84,11 +89,11 @@ def _connections(conn: Connection) -> list[Parked]:
     ]
 
 
-def _unreadable(hub: Hub) -> list[Parked]:
+def _unreadable(links: Sequence[Link]) -> list[Parked]:
     """Input that connectors could not read at all; the store knows nothing of it."""
     return [
         Parked("input", link.name, one.subject, "unreadable", one.detail, one.remedy, None)
-        for link in hub.links.values()
+        for link in links
         if isinstance(link.connector, SetsAside)
         for one in _set_aside(link.connector)
     ]
@@ -103,7 +108,7 @@ def _set_aside(connector: SetsAside) -> list[Finding]:
     return found
 
 
-def _records(conn: Connection) -> list[Parked]:
+def _records(conn: Connection, connection_id: int | None, limit: int | None) -> list[Parked]:
     return [
         Parked(
             what="record",
@@ -115,7 +120,7 @@ def _records(conn: Connection) -> list[Parked]:
             "(or the record at its source), then 'crossdock retry'",
             since=row.received_at,
         )
-        for row in inbox.parked(conn)
+        for row in inbox.parked(conn, connection_id, limit=limit)
     ]
 
 
@@ -133,7 +138,7 @@ def _told(kept: Mapping[str, str]) -> str:
     )
 
 
-def _held(conn: Connection) -> list[Parked]:
+def _held(conn: Connection, connection_id: int | None, limit: int | None) -> list[Parked]:
     return [
         Parked(
             "order",
@@ -144,11 +149,11 @@ def _held(conn: Connection) -> list[Parked]:
             row.remedy,
             row.placed_at,
         )
-        for row in orders.held_orders(conn)
+        for row in orders.held_orders(conn, connection_id, limit)
     ]
 
 
-def _lines(conn: Connection) -> list[Parked]:
+def _lines(conn: Connection, connection_id: int | None, limit: int | None) -> list[Parked]:
     return [
         Parked(
             what="line",
@@ -159,7 +164,7 @@ def _lines(conn: Connection) -> list[Parked]:
             remedy=row.park_detail,
             since=None,
         )
-        for row in orders.parked_lines(conn)
+        for row in orders.parked_lines(conn, connection_id, limit)
     ]
 
 
@@ -179,7 +184,7 @@ def _given_up(conn: Connection) -> list[Parked]:
     ]
 
 
-def _intents(conn: Connection, hub: Hub) -> list[Parked]:
+def _intents(conn: Connection, links: Sequence[Link], limit: int | None) -> list[Parked]:
     return [
         Parked(
             what="intent",
@@ -191,12 +196,12 @@ def _intents(conn: Connection, hub: Hub) -> list[Parked]:
             f"{row.idempotency_key}'",
             since=row.created_at,
         )
-        for link in hub.links.values()
-        for row in intents.in_state(conn, link.id, "review")
+        for link in links
+        for row in intents.in_state(conn, link.id, "review", limit=limit)
     ]
 
 
-def _listings(conn: Connection) -> list[Parked]:
+def _listings(conn: Connection, connection: str | None, limit: int | None) -> list[Parked]:
     return [
         Parked(
             what="listing",
@@ -207,7 +212,7 @@ def _listings(conn: Connection) -> list[Parked]:
             remedy=drift.REMEDIES["refused" if row.block_reason else row.drift_class],
             since=row.drift_at,
         )
-        for row in promises.parked(conn)
+        for row in promises.parked(conn, connection, limit)
     ]
 
 

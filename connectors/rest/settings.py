@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from connectors.base import Config
+from connectors.base import Config, Shelves
 from connectors.rest.pushes import Pushes
 from connectors.rest.streams import Streams
 from connectors.rest.words import SIGNED_NAMES, unknown_names
@@ -127,6 +127,12 @@ class RestConfig(Config):
     """What is read: orders, listings, stock, shipments."""
     pushes: Pushes | None = None
     """What is sent: stock, tracking, fulfilment_orders, cancellations."""
+
+    def shelves(self) -> Shelves | None:
+        stock = self.streams.stock if self.streams else None
+        if stock is None:
+            return None
+        return Shelves(("rest", self.url.rstrip("/"), self.user, self.secret, stock))
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from connectors.errors import ConfigProblem
+from connectors.singer import leftovers
 from connectors.singer.process import Limits, Tap
 from connectors.singer.settings import SingerConfig
 
@@ -31,6 +31,7 @@ class Starter:
         self._limits = Limits(config.deadline_s, config.grace_s, config.max_record_bytes)
         self._stopwatch = stopwatch
         self._running: set[Tap] = set()
+        leftovers.clear()
 
     @contextmanager
     def running(
@@ -42,14 +43,14 @@ class Starter:
         """
         program, environment = self._program(), self.environment()
         given = {"config": self._settings(since), **files}
-        with tempfile.TemporaryDirectory(prefix="crossdock-tap-") as private:
+        with leftovers.private_folder() as private:
             options = [
                 part
                 for name, content in given.items()
                 if content is not None
-                for part in (f"--{name}", _written(Path(private) / f"{name}.json", content))
+                for part in (f"--{name}", _written(private / f"{name}.json", content))
             ]
-            folder = self._config.folder or Path(private)
+            folder = self._config.folder or private
             # A home of its own: no dot-files of ours, and none of the tap's left behind.
             environment.setdefault("HOME", str(folder))
             arguments = [*program, *options, *flags]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from jobs.commands.options import as_json, opened_store, settings_option
+from jobs.commands.options import as_json, first, limited, opened_store, settings_option
 from jobs.listing import show, show_json
 from jobs.problems import UsageProblem
 from state import holds
@@ -33,9 +33,10 @@ def guard() -> None:
 
 @guard.command("list")
 @click.option("--all", "every", is_flag=True, help="Those settled long ago, too.")
+@limited
 @as_json
 @settings_option
-def list_(config: Path | None, every: bool, as_json: bool) -> None:
+def list_(config: Path | None, every: bool, limit: int, as_json: bool) -> None:
     """List the runs that are held, and the command that lets each one pass.
 
     A held run has written and sent nothing of its difference. It is tried again by itself, and goes
@@ -48,6 +49,7 @@ def list_(config: Path | None, every: bool, as_json: bool) -> None:
       crossdock guard list --all --json
     """
     with opened_store(config) as (_, store, _clock), store.read() as conn:
+        listed = holds.listing(conn, every=every, limit=limit + 1)
         rows: list[dict[str, Any]] = [
             {
                 "run": row.id,
@@ -62,7 +64,7 @@ def list_(config: Path | None, every: bool, as_json: bool) -> None:
                 "settled_at": row.settled_at,
                 "pass": parked.how_to_pass(row) if row.state == "held" else None,
             }
-            for row in holds.listing(conn, every=every)
+            for row in first(listed, limit)
         ]
     show(rows, _HOLDS, as_json=as_json, empty="The guard holds nothing.")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -16,7 +16,20 @@ from jobs.settings_loader import Configuration
 from jobs.settings_problems import did_you_mean
 from state.store import Store
 
+Row = TypeVar("Row")
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+limited = click.option(
+    "--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many."
+)
+
+
+def first(found: Sequence[Row], limit: int) -> Sequence[Row]:
+    """At most ``limit`` of them; where there are more, that is told beside the listing."""
+    if len(found) > limit:
+        click.echo(f"There are more: these are {limit}. See them with --limit.", err=True)
+    return found[:limit]
 
 
 def settings_option(function: Callable[..., Any]) -> Callable[..., Any]:

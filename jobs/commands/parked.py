@@ -10,7 +10,14 @@ import click
 from sqlalchemy import Connection, Row
 
 from jobs import accountable
-from jobs.commands.options import as_json, opened, require_connection, settings_option
+from jobs.commands.options import (
+    as_json,
+    first,
+    limited,
+    opened,
+    require_connection,
+    settings_option,
+)
 from jobs.listing import show, show_json
 from jobs.problems import UsageProblem
 from state import history, orders, streams
@@ -30,9 +37,10 @@ _COLUMNS = {
 
 @click.command()
 @click.argument("connection", required=False)
+@limited
 @as_json
 @settings_option
-def parked(config: Path | None, connection: str | None, as_json: bool) -> None:
+def parked(config: Path | None, connection: str | None, limit: int, as_json: bool) -> None:
     """List all that is set aside, with the remedy.
 
     Connections, unreadable files, records, orders, lines, pushes, listings whose quantity does
@@ -42,13 +50,15 @@ def parked(config: Path | None, connection: str | None, as_json: bool) -> None:
     Examples:
       crossdock parked
       crossdock parked shop-eu --json
+      crossdock parked --limit 20000 --json
     """
     with opened(config) as installation:
         if connection is not None:
             require_connection(installation.configuration, connection)
         with installation.hub.store.read() as conn:
-            found = sync_parked.listing(conn, installation.hub, connection)
-    show([item.as_json() for item in found], _COLUMNS, as_json=as_json, empty="Nothing is parked.")
+            found = sync_parked.listing(conn, installation.hub, connection, limit + 1)
+    rows = [item.as_json() for item in first(found, limit)]
+    show(rows, _COLUMNS, as_json=as_json, empty="Nothing is parked.")
 
 
 @click.command()

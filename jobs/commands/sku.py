@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,15 @@ from sqlalchemy import Connection
 
 from jobs import accountable
 from jobs.app import App
-from jobs.commands.options import as_json, opened, opened_store, require_connection, settings_option
+from jobs.commands.options import (
+    as_json,
+    first,
+    limited,
+    opened,
+    opened_store,
+    require_connection,
+    settings_option,
+)
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
 from state import catalogue, history, streams
@@ -56,12 +63,16 @@ def import_(config: Path | None, file: Path, as_json: bool) -> None:
             rows = imports.read_skus(file)
         except imports.ImportProblem as problem:
             raise OperatorError(str(problem)) from None
-        with store.write() as conn:
+
+        def write(conn: Connection) -> tuple[int, int]:
             new, amended = imports.import_skus(conn, rows)
             told = {"file": file.name, "new": new, "amended": amended}
             _note(conn, "import_skus", 0, told, clock.now())
             streams.request_all(conn, "pull-listings", clock.now())
             streams.request(conn, "promise", clock.now())
+            return new, amended
+
+        new, amended = store.transact(write)
     if as_json:
         show_json({"new": new, "amended": amended})
     else:
@@ -95,16 +106,20 @@ def alias(config: Path | None, name: str, code: str, connection: str | None) -> 
       crossdock sku alias LEGACY-MUG-2019 MUG-WHITE
       crossdock sku alias 4711 MUG-RED --connection shop-eu
     """
-    with opened(config) as installation, _writing(installation, connection) as conn:
-        _remember(conn, name, code, connection, installation.clock.now())
+    with opened(config) as installation:
+        now = installation.clock.now()
+        _written(
+            installation, connection, lambda conn: _remember(conn, name, code, connection, now)
+        )
     click.echo(f"{name} means {code} from now on. `crossdock retry` frees what waits for it.")
 
 
 @sku.command("candidates")
 @click.argument("name", required=False)
+@limited
 @as_json
 @settings_option
-def candidates(config: Path | None, name: str | None, as_json: bool) -> None:
+def candidates(config: Path | None, name: str | None, limit: int, as_json: bool) -> None:
     """Propose SKUs for the names that parked lines wait for, or just for NAME; with the reason.
 
     Compares codes, GTINs and titles, and what was decided on other connections.
@@ -115,7 +130,7 @@ def candidates(config: Path | None, name: str | None, as_json: bool) -> None:
       crossdock sku candidates LEGACY-MUG-2019 --json
     """
     with opened_store(config) as (_, store, _clock), store.read() as conn:
-        found = sync_candidates.unmapped(conn, name)
+        found = first(sync_candidates.unmapped(conn, name, limit + 1), limit)
     if as_json:
         show_json(found)
         return
@@ -139,7 +154,8 @@ def link(config: Path | None, name: str, code: str, connection: str | None, as_j
     """
     with opened(config) as installation:
         hub, now = installation.hub, installation.clock.now()
-        with _writing(installation, connection) as conn:
+
+        def write(conn: Connection) -> int:
             known = _remember(conn, name, code, connection, now)
             freed = sum(
                 parked.unpark_lines(conn, one, now)
@@ -150,18 +166,21 @@ def link(config: Path | None, name: str, code: str, connection: str | None, as_j
                 _note(conn, "free_lines", known, {"name": name, "lines": freed}, now)
                 streams.request(conn, "allocate", now)
                 streams.request(conn, "promise", now)
+            return freed
+
+        freed = _written(installation, connection, write)
     if as_json:
         show_json({"name": name, "code": code, "connection": connection, "lines_unparked": freed})
     else:
         click.echo(f"{name} means {code} from now on. Lines freed: {freed}.")
 
 
-@contextmanager
-def _writing(installation: App, connection: str | None) -> Iterator[Connection]:
+def _written(installation: App, connection: str | None, write: Callable[[Connection], int]) -> int:
+    """What ``write`` answers in a transaction; begun again where the daemon's work and this one
+    waited for one another."""
     if connection is not None:
         require_connection(installation.configuration, connection)
-    with installation.hub.store.write() as conn:
-        yield conn
+    return installation.hub.store.transact(write)
 
 
 def _remember(conn: Connection, name: str, code: str, connection: str | None, now: datetime) -> int:

@@ -10,7 +10,14 @@ import click
 from connectors.base import BuysLabels
 from connectors.errors import CrossdockError
 from jobs import accountable
-from jobs.commands.options import as_json, opened, opened_store, settings_option
+from jobs.commands.options import (
+    as_json,
+    first,
+    limited,
+    opened,
+    opened_store,
+    settings_option,
+)
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
 from state import history
@@ -42,9 +49,10 @@ def strays() -> None:
 
 @strays.command("list")
 @click.option("--all", "every", is_flag=True, help="Those that are gone by now, too.")
+@limited
 @as_json
 @settings_option
-def list_(config: Path | None, every: bool, as_json: bool) -> None:
+def list_(config: Path | None, every: bool, limit: int, as_json: bool) -> None:
     """List what sweeps found, each with its price and what to do.
 
     A sweep runs by itself (`every.sweep` of a connection; now: `crossdock once sweep`) and lists
@@ -57,7 +65,8 @@ def list_(config: Path | None, every: bool, as_json: bool) -> None:
       crossdock strays list --all --json
     """
     with opened_store(config) as (_, store, _clock), store.read() as conn:
-        rows = [_row(row) for row in found.listing(conn, every=every)]
+        listed = found.listing(conn, every=every, limit=limit + 1)
+    rows = [_row(row) for row in first(listed, limit)]
     show(rows, _COLUMNS, as_json=as_json, empty="Every vendor holds what was sent there.")
     still = sum(row["gone_at"] is None for row in rows)
     if still:

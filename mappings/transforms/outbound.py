@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 
 from mappings.numbers import exact, major_units
+from mappings.problems import UnfitArgument
 from mappings.transforms.numeric import integer
 from mappings.transforms.registry import transform
+from mappings.transforms.texts import text
 from mappings.transforms.times import aware
 
 
@@ -49,6 +52,34 @@ def decimal_text(value: object) -> str:
     """
     plain = f"{exact(value):f}"
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+@transform
+def shortened(value: object, *, longest: int) -> str:
+    """A text that a vendor takes only so long of: the rest is left off, and no accent or part of
+    an emoji stands alone at the end.
+
+    >>> shortened("Maximilian", longest=3), shortened("Jose\u0301", longest=4)
+    ('Max', 'Jos')
+    """
+    if longest < 1:
+        raise UnfitArgument("longest must be a whole number from 1")
+    found = text(value)
+    if len(found) <= longest:
+        return found
+    end = longest
+    while end > 0 and (_continues(found[end]) or found[end - 1] == _JOINER):
+        end -= 1
+    # A text of marks alone has no better place.
+    return found[: end or longest]
+
+
+_JOINER = "\u200d"
+
+
+def _continues(character: str) -> bool:
+    """Whether it only changes what stands before it."""
+    return character == _JOINER or unicodedata.category(character) in ("Mn", "Me", "Mc", "Sk")
 
 
 @transform

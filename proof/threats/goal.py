@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from proof.evidence import Evidence, Size
 from proof.fuzz.clock import measured
-from proof.threats import hostile, leaks, paths, requests, texts, trail
+from proof.threats import hostile, leaks, paths, questions, requests, supply, texts, trail
 from proof.threats.check import Checked
 
 CHECKS: Mapping[str, Callable[[], Checked]] = {
@@ -16,10 +16,12 @@ CHECKS: Mapping[str, Callable[[], Checked]] = {
     "T15": texts.t15,
     "T17": paths.t17,
     "T18": paths.t18,
+    "T20": questions.t20,
     "T21": texts.t21,
     "T21 in a whole hub": leaks.t21,
     "T25": trail.t25,
     "T26": hostile.t26,
+    "T28": supply.t28,
     "T29": paths.t29,
     "T31": texts.t31,
 }

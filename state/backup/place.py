@@ -19,7 +19,7 @@ from state import tables as t
 from state.backup.layout import Header, Summary
 from state.backup.load import Told, fill
 from state.errors import StoreProblem
-from state.store import Store
+from state.store import Store, take_your_time
 
 MakeSafe = Callable[[Connection, Header, int], None]
 """Called in the transaction that fills the store, with the highest fence of the old one."""
@@ -93,6 +93,7 @@ def _fill(
     # Not at the top: Alembic takes a third of a second to import.
     from state import migration_steps
 
+    take_your_time(conn)
     migration_steps.apply(conn, header.revision)
     fill(conn, path, told)
     if header.revision != migrate.newest():

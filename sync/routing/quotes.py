@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from mappings.address_formats import LONGEST
 from sync.routing.facts import UNIT, Offer, OrderFacts, Quote, SiteFacts
 from sync.routing.policy import Policy, any_alike, goes, late_cost, rate_of
 from sync.routing.rules import Quoting, Rate, Rules
@@ -117,8 +118,8 @@ def awaited(rules: Rules, order: OrderFacts, sites: Iterable[SiteFacts]) -> str:
 
 
 def destination(country: str, postcode: str) -> tuple[str, str]:
-    """Country and postcode as lanes are told apart by them."""
-    return country, " ".join(postcode.upper().split())
+    """Country and postcode as lanes are told apart by them; what is endless is no postcode."""
+    return country, " ".join(postcode[:LONGEST].upper().split())
 
 
 def _unanswered(

@@ -8,6 +8,7 @@ left alone until the mark would be another. Once an hour it is looked at all the
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,7 +111,7 @@ class Waiting:
             [(sku, self.scarce[sku]) for sku in sku_ids if sku in self.scarce],
             self.given_up.get(order_id, ()),
             *(self.traits[order_id], self.quoted.get(order_id, 0)),
-            hour_of(order_id, self.now),
+            hour_of(row, self.now),
         )
         return f"{listed}:{_digest(seen)}"
 
@@ -233,14 +234,19 @@ def _scarce(
     return found
 
 
-def hour_of(order_id: int, now: datetime) -> int:
-    """Changes once an hour, for each order in a minute of its own."""
-    return (int(now.timestamp()) // 60 + order_id % 60) // 60
+def hour_of(row: Row[Any], now: datetime) -> int:
+    """Changes once an hour, for each order in a minute of its own.
+
+    Its minute is drawn from the channel's id: ours would depend on what the database made of
+    numbers that were taken and never used.
+    """
+    minute = zlib.crc32(row.channel_order_id.encode()) % 60
+    return (int(now.timestamp()) // 60 + minute) // 60
 
 
 def unpaid_mark(row: Row[Any], paid: tuple[Any, ...], rules: str, now: datetime) -> str:
     """The same of an order that waits for its payment."""
-    return f"{_UNPAID}:{_digest((rules, row.edit_version, paid, hour_of(row.id, now)))}"
+    return f"{_UNPAID}:{_digest((rules, row.edit_version, paid, hour_of(row, now)))}"
 
 
 def _digest(seen: Any) -> str:

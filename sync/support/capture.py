@@ -19,6 +19,7 @@ from state.vault import fields
 from sync.context import Hub, Link
 from sync.support.problems import problems_of
 from sync.support.redaction import Redactor
+from sync.support.reports import shipment_reports
 
 FORMAT = 1
 _RUNS = 20
@@ -80,7 +81,10 @@ def capture(
     definition = hub.definition(link, "orders")
     redactor = Redactor(_harmless(external_id, order, lines, goods, definition, hub, conn))
     bodies = [inbox.payload(conn, row) for row in payloads]
+    reports = list(shipment_reports(conn, order.id)) if order is not None else []
+    told = [inbox.payload(conn, row) for row in reports]
     redactor.learn(bodies)
+    redactor.learn(told)
     redactor.learn(_persons(conn, order))
     document = {
         "crossdock_bundle": FORMAT,
@@ -97,6 +101,10 @@ def capture(
         "payloads": [
             _payload(row, redactor.document(body), redactor)
             for row, body in zip(payloads, bodies, strict=True)
+        ],
+        "shipments": [
+            {"connection": row.connection, **_payload(row, redactor.document(body), redactor)}
+            for row, body in zip(reports, told, strict=True)
         ],
         **({} if order is None else _story(conn, order, lines, redactor)),
         "runs": _runs(conn, link),
@@ -162,7 +170,13 @@ def _harmless(
     if order is not None:
         kept |= {order.channel_order_name, order.source_version}
         kept |= {ffo.reference for ffo in fulfilment.of_order(conn, order.id)}
-    return kept | set(re.findall(r"[\w.-]+", repr(definition.spec)))
+    read_by = [definition, *_shipment_definitions(hub)]
+    return kept.union(*(re.findall(r"[\w.-]+", repr(one.spec)) for one in read_by))
+
+
+def _shipment_definitions(hub: Hub) -> list[Definition]:
+    telling = [one for one in hub.links.values() if "shipments" in one.connector.info.definitions]
+    return [hub.definition(one, "shipments") for one in telling]
 
 
 def _persons(conn: Connection, order: Row[Any] | None) -> list[Any]:

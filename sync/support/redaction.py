@@ -24,7 +24,8 @@ _HARMLESS = re.compile(
     r"|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"
     r"|[A-Z]{2,3}|"  # countries and currencies
 )
-_MAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
+# Begun at the begin of a word only: begun at each letter, a word of a megabyte would take days.
+_MAIL = re.compile(r"(?<![^\s@<>\"])[^\s@<>\"]+@[^\s@<>\"]+")
 _PHONE = re.compile(r"\+?\d[\d ()/.-]{6,}\d")
 _FREE_MAIL = re.compile(r"(?i)(gmail|gmx|web|outlook|hotmail|yahoo|icloud|proton\w*)\.\w+$")
 

@@ -34,7 +34,19 @@ def test_fault_row_13_a_stale_page_as_long_as_the_right_one_moves_no_watermark(
         list(shop.pull_orders(first.cursor, START))
 
 
-@pytest.mark.parametrize("told", ["2026-11-02T07:50:00", "", "not a time", "2026-11-02T08:00:01"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        *("2026-11-02T07:50:00", "", "not a time", "2026-11-02T08:00:01"),
+        # No page waits for the day to come, or for the one that never was.
+        *(
+            "9999-12-31T23:59:59",
+            "2031-01-01T00:00:00",
+            "0001-01-01T00:00:00",
+            "1970-01-01T00:00:00",
+        ),
+    ],
+)
 def test_what_was_asked_for_is_taken_and_so_is_a_time_that_cannot_be_read(
     web_shop: tuple[WooCommerce, respx.MockRouter], clock: ManualClock, told: str
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from jobs import app
 from sandbox import truth
 from sandbox.catalogue import SKUS
 from state import tables as t
@@ -96,3 +98,32 @@ def test_fault_row_75_what_is_sold_past_us_is_put_right(trade: Trade) -> None:
     scene.pass_time(trade, hours=2)
     publish()
     assert offered() == shown
+
+
+def test_fault_row_76_who_does_not_work_a_location_does_not_count_it(
+    trade: Trade, tmp_path: Path
+) -> None:
+    (tmp_path / "connections.d" / "files.toml").write_text(
+        '[connections.files]\nconnector = "csvdrop"\nfolder = "share"\nsettle_s = 0\n',
+        encoding="utf-8",
+    )
+    folder = tmp_path / "share"
+    folder.mkdir()
+    trade.hub.close()
+    trade.hub = app.open_app(
+        app.load(tmp_path / "settings.toml"),
+        trade.store,
+        clock=trade.clock,
+        transport=trade.sandbox.transport(),
+    )
+    app.set_up_streams(trade.hub)
+    trade.runner = trade.hub.runner("run")
+    # It makes the folders.
+    trade.hub.hub.links["files"].connector.check()
+    before = levels(trade)
+    counts = folder / "in" / "stock" / "counts.csv"
+    counts.write_text(f"sku,on_hand,location_code\nTIN-250,77777,{BOB}\n", encoding="utf-8")
+    pass_time(trade, hours=1)
+    ended = look(trade, "pull-stock", "files")
+    assert ended.run.counts["read"] == ended.run.counts["unmapped"] == 1
+    assert levels(trade) == before

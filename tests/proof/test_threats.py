@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proof.threats import hostile, leaks, paths, requests, texts, trail
+from proof.threats import hostile, leaks, paths, questions, requests, texts, trail
 from proof.threats.check import Checked
 
 REPOSITORY = Path(__file__).parents[2]
@@ -41,6 +41,11 @@ def test_threat_t17_no_name_leads_out_of_its_folder() -> None:
 
 def test_threat_t18_no_bomb_is_read_to_its_end() -> None:
     assert_holds(paths.t18(), 12)
+
+
+@pytest.mark.slow
+def test_threat_t20_no_text_and_no_question_takes_for_ever() -> None:
+    assert_holds(questions.t20(300), 1_000)
 
 
 def test_threat_t21_no_credential_shows() -> None:

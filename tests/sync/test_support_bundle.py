@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from connectors.errors import Ambiguous, Rejected
 from proof import bundle_replay
-from sync import allocation, drain, intake
+from sync import allocation, drain, intake, shipping
 from sync.support.capture import capture
 from sync.support.redaction import Redactor
 from tests.sync.conftest import Bench, woo_order
+from tests.sync.test_shipments import reported
 
 CANARIES = {
     "first_name": "Zebediah",
@@ -78,12 +79,27 @@ def no_location(bench: Bench) -> dict[str, Any]:
     return order({"A": 3})
 
 
+def more_left_than_ordered(bench: Bench) -> dict[str, Any]:
+    bench.put("B", "jersey", 5)
+    placed = bench.warehouse.push_fulfilment_orders
+
+    def push(requests: Mapping[str, Any]) -> Any:
+        for one in requests.values():
+            parcel = reported(one.reference, "s1", "1Z1", "B", "3")
+            bench.warehouse.shipments.append(parcel | {"contact": "Zebediah Quackenbush"})
+        return placed(requests)
+
+    bench.warehouse.push_fulfilment_orders = push  # type: ignore[method-assign]
+    return order({"B": 2})
+
+
 PROBLEMS: dict[Callable[[Bench], dict[str, Any]], list[str]] = {
     unmapped_sku: ["line/unmapped"],
     total_variance: ["hold/total_variance"],
     refused_by_the_3pl: ["hold/manual", "intent/fulfilment_order/rejected"],
     label_in_review: ["intent/label/review"],
     no_location: ["waits"],
+    more_left_than_ordered: ["hold/manual"],
 }
 
 
@@ -107,6 +123,7 @@ def test_a_problem_is_reproduced_from_its_bundle_without_the_person(
         bench.run(allocation.allocate)
         bench.run(drain.push, "labels")
         bench.run(drain.push, "bob")
+        bench.run(shipping.pull_shipments, "bob")
         # A look-up that is refused is given up after six hours.
         bench.clock.advance(4 * 3600)
     path, document = bundled(bench, tmp_path)

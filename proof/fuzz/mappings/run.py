@@ -127,7 +127,7 @@ def _inbound(definition: Definition, payload: dict[str, Any], noise: bytes) -> s
     _must_agree_with_the_collector(definition, payload, outcome, result)
     text = json.dumps(payload).encode()
     told, from_text = _applied(definition, text)
-    if _decodes_to(text, payload) and storable.MARK not in text:
+    if _decodes_to(text, payload) and storable.ESCAPED not in text:
         assert (told, repr(from_text)) == (outcome, repr(result))
     if told != "parked":
         # What came as JSON can be stored and sent.
