@@ -54,17 +54,19 @@ class Definition:
         Of JSON only what the definition reads is decoded; the outcome is that of the whole.
         Raises ``MappingError`` with every problem of the payload, those of spared items included.
         """
-        if isinstance(payload, bytes):
-            made = self._of_json(payload)
-            mapped = Mapped(made) if made is not None else self._whole(self._decoded(payload))
-            if storable.ESCAPED in payload:
-                field = storable.field_with(mapped.record, storable.NUL)
-                self._refuse(field, "holds U+0000, which no database keeps")
-                field = storable.field_with(mapped.record, storable.SEAL)
-                self._refuse(field, "holds U+0002, by which the store tells what is encrypted")
-            self._refuse(storable.key_too_long(mapped.record), _ENDLESS)
-            return mapped
-        return self._whole(payload)
+        mapped = self._of_text(payload) if isinstance(payload, bytes) else self._whole(payload)
+        self._refuse(storable.key_too_long(mapped.record), _ENDLESS)
+        return mapped
+
+    def _of_text(self, payload: bytes) -> Mapped:
+        made = self._of_json(payload)
+        mapped = Mapped(made) if made is not None else self._whole(self._decoded(payload))
+        if storable.ESCAPED in payload:
+            field = storable.field_with(mapped.record, storable.NUL)
+            self._refuse(field, "holds U+0000, which no database keeps")
+            field = storable.field_with(mapped.record, storable.SEAL)
+            self._refuse(field, "holds U+0002, by which the store tells what is encrypted")
+        return mapped
 
     def _whole(self, payload: Any) -> Mapped:
         if not isinstance(payload, Mapping):

@@ -19,8 +19,10 @@ from state.vault import OPTION, Slot
 
 BUSY_TIMEOUT_S = 20
 LOG_KEPT_BYTES = 16 * 1024 * 1024
-"""Of a SQLite write-ahead log that a long reader let grow; the rest goes back to the disk when
-the log starts anew."""
+"""Of SQLite's write-ahead log. When it is so long its pages go into the file: more seldom than by
+itself (4 MB), as a page that many transactions change goes there once. What a long reader let grow
+beyond goes back to the disk when the log starts anew."""
+LOG_KEPT_PAGES = LOG_KEPT_BYTES // 4096
 ATTEMPTS = 10
 STATEMENT_S = 300
 """After so many seconds PostgreSQL ends a statement: it is none of ours any more, or it is lost. On
@@ -203,6 +205,7 @@ def _sqlite_engine(
         # KiB. What 500 orders change (2.3 MB) is written once, and not whenever 2 MB are full.
         cursor.execute("PRAGMA cache_size = -4000")
         cursor.execute(f"PRAGMA journal_size_limit = {LOG_KEPT_BYTES}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {LOG_KEPT_PAGES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

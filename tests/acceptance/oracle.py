@@ -38,7 +38,8 @@ def known_orders(store: Store, connection: str) -> set[str]:
 def parcels(store: Store, world: World) -> dict[tuple[str, str], Counter[str]]:
     """(connection, channel order) -> units per SKU that left a building, told by the outside.
 
-    A live label means that its whole fulfilment order has left; the 3PL tells what it packed.
+    A live label means that what was left of its fulfilment order has gone; the 3PL tells what it
+    packed.
     """
     work, line, order = t.fulfilment_order.c, t.fulfilment_order_line.c, t.sales_order.c
     query = (
@@ -47,7 +48,7 @@ def parcels(store: Store, world: World) -> dict[tuple[str, str], Counter[str]]:
             order.channel_order_id,
             work.reference,
             t.sku.c.code,
-            line.qty,
+            (line.qty - line.qty_cancelled).label("qty"),
         )
         .join(t.sales_order, order.id == work.order_id)
         .join(t.connection, t.connection.c.id == order.connection_id)
@@ -199,7 +200,7 @@ def _shelves(store: Store, world: World) -> dict[tuple[str, str], int]:
     gone: Counter[str] = Counter()
     work, line = t.fulfilment_order.c, t.fulfilment_order_line.c
     query = (
-        select(t.sku.c.code, line.qty)
+        select(t.sku.c.code, (line.qty - line.qty_cancelled).label("qty"))
         .join(t.fulfilment_order, work.id == line.ffo_id)
         .join(t.sku, t.sku.c.id == line.sku_id)
         .where(work.reference.in_(truth.labels(world)))

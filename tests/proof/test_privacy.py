@@ -21,7 +21,7 @@ def test_goal_g16_after_an_erasure_no_byte_tells_who_the_buyer_was(
     assert evidence.planted.keys() == PLANTED.keys() | PLANTED_KEYS.keys()
     assert {name for name, by in evidence.planted.items() if by is None} == set()
     assert evidence.holds
-    assert evidence.runs == 100
+    assert evidence.runs >= 100
 
 
 @pytest.mark.slow
