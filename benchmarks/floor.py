@@ -2,8 +2,8 @@
 
 httpx, ``orjson.loads`` of a page, a pick written by hand for this one shape of order, and one
 ``executemany`` per table in one transaction a page, with the settings our own store has (SQLite:
-WAL of the same length, ``synchronous=FULL``, foreign keys). No retries, no limits, no look whether an order is known,
-no check of anything: a program that would be wrong on the first bad day.
+WAL of the same length, ``synchronous=FULL``, foreign keys). No retries, no limits, no look whether
+an order is known, no check of anything: a program that would be wrong on the first bad day.
 """
 
 from __future__ import annotations

@@ -128,8 +128,8 @@ def narrow(text: str, delimiter: str, done: Sequence[object]) -> Iterator[str]:
     """
     rows, marks = 0, 0
     for number, line in enumerate(io.StringIO(text, newline="")):
-        if number > MAX_ROWS * 10:
-            raise BadFile(f"It has more than {MAX_ROWS * 10} lines, most of them blank: split it.")
+        if number > MAX_ROWS * 5:
+            raise BadFile(f"It has more than {MAX_ROWS * 5} lines, most of them blank: split it.")
         if len(done) > rows:
             rows, marks = len(done), 0
         marks += line.count(delimiter)

@@ -72,7 +72,7 @@ ORDERS: Mapping[str, Change] = {
     "refunds beyond reason": _order("refunds", [{"id": 1, "total": "-99999999.00"}]),
     "taxes beyond reason": _order("total_tax", "999999999999999999999.00"),
 }
-WAITS = {"refunds beyond reason"}
+WAITS = {"another's id", "refunds beyond reason"}
 """What a whole page cannot be believed for: nothing of it is taken, the run says so, and all of it
 is read again. The good orders beside it go on when the shop stops telling it."""
 
