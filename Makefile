@@ -17,12 +17,13 @@ MINUTES ?= 60
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 PACKAGES := connectors mappings state sync web jobs sandbox proof
 
-.PHONY: demo test lint unit prove soak slow coverage bench lock sbom holes clean help
+.PHONY: demo test lint unit claims prove soak slow coverage bench lock sbom holes clean help
 
 help:
 	@echo "make demo          install, then run a day of trade against the sandbox (KEEP=1 leaves it running)"
-	@echo "make test          install, then linters, types, import rules and all tests but the slow ones"
-	@echo "make prove         every claim of docs/reliability.md at the size of a pull request"
+	@echo "make test          install, then linters, types, import rules, all tests but the slow ones,"
+	@echo "                   and every claim of docs/reliability.md at the size of a pull request"
+	@echo "make prove         those claims alone, and their evidence into docs/evidence/"
 	@echo "make soak          every claim at the size of a night, as far as it gets in MINUTES=60"
 	@echo "make slow          the tests that are left out of make test"
 	@echo "make coverage      the tests of make test, and which branches of the core they took"
@@ -60,7 +61,7 @@ $(PEERS): requirements/peers.lock | $(BIN)/python
 demo: $(DEMO)
 	@$(BIN)/python -m sandbox.demo $(if $(KEEP),--keep)
 
-test: lint unit
+test: lint unit claims
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -70,6 +71,9 @@ lint: $(DEV)
 
 unit: $(DEV) $(TAP)
 	$(PYTEST) -m "not slow"
+
+claims: $(DEV)
+	$(BIN)/python -m proof
 
 prove: $(DEV)
 	$(BIN)/python -m proof --out docs/evidence/pull-request.json

@@ -7,6 +7,7 @@ import pytest
 from proof.ambiguity import prove
 
 
+@pytest.mark.slow  # a claim of `make test`
 @pytest.mark.timeout(600)
 def test_goal_g8_no_effect_happens_twice_and_every_planted_bug_is_noticed() -> None:
     evidence = prove()

@@ -11,6 +11,7 @@ from proof.evidence import Evidence, Size
 from proof.hooks import crossing, forgery, kills, replay, storm, trickle
 
 
+@pytest.mark.slow  # claims of `make test`
 @pytest.mark.parametrize("prove", [forgery.prove, replay.prove, crossing.prove, trickle.prove])
 def test_threats_t1_t2_t3_t19_are_answered(prove: Callable[[Size], Evidence]) -> None:
     evidence = prove("pull-request")
@@ -18,6 +19,7 @@ def test_threats_t1_t2_t3_t19_are_answered(prove: Callable[[Size], Evidence]) ->
     assert all(evidence.injections.values())
 
 
+@pytest.mark.slow  # a claim of `make test`
 @pytest.mark.timeout(400)
 def test_webhooks_that_are_lost_doubled_late_and_forged_leave_the_truth() -> None:
     evidence = storm.prove("pull-request")

@@ -8,6 +8,7 @@ from proof.privacy import PLANTED, PLANTED_KEYS, prove
 from tests.postgres import Database
 
 
+@pytest.mark.slow  # a claim of `make test`
 @pytest.mark.timeout(600)
 def test_goal_g16_after_an_erasure_no_byte_tells_who_the_buyer_was(
     postgres_database: Database,
