@@ -65,7 +65,7 @@ def _part(name: str, version: str, hashes: tuple[str, ...]) -> dict[str, Any]:
         part["externalReferences"] = [
             {
                 "type": "distribution",
-                "url": f"https://pypi.org/project/{name}/{version}/",
+                "url": address,
                 "hashes": [{"alg": "SHA-256", "content": one} for one in sorted(hashes)],
             }
         ]

@@ -20,7 +20,7 @@ from jobs.listing import show
 from proof.supply.lock import REPOSITORY
 
 _COLUMNS = {"name": "name", "version": "version", "id": "known as", "fixed": "mended in"}
-_NETWORK = "Is there a network? It asks pypi.org."
+_NETWORK = "Is there a network? It asks the package index."
 
 
 class _Hole(msgspec.Struct):
