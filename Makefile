@@ -73,7 +73,8 @@ unit: $(DEV) $(TAP)
 	$(PYTEST) -m "not slow"
 
 claims: $(DEV)
-	$(BIN)/python -m proof
+	@mkdir -p build
+	$(BIN)/python -m proof --out build/claims.json
 
 prove: $(DEV)
 	$(BIN)/python -m proof --out docs/evidence/pull-request.json
