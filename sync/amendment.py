@@ -39,6 +39,8 @@ def amend(
     was_done = old.intake_state == "closed" and not _needs_goods(conn, old.id)
     too_late = _amend_delivery(conn, old, rows, order.status, now)
     too_late += _amend_lines(conn, old.id, rows.lines, order, now)
+    if order.status == "cancelled" and old.channel_status != "cancelled":
+        too_late += _left_before(conn, old.id)
     order_reports.replace(conn, old, rows)
     history.event(
         conn,
@@ -114,6 +116,13 @@ def _hold_for_a_person(
     reason = "; ".join(too_late)
     remedy = "settle it with the location, then 'crossdock release ORDER'"
     history.place_hold(conn, order_id, "edited_after_release", reason, remedy, now)
+
+
+def _left_before(conn: Connection, order_id: int) -> list[str]:
+    """Of an order that is cancelled: what has left already, and that nobody gets paid for."""
+    lines = orders.lines(conn, [order_id]).get(order_id, [])
+    gone = sum((line.qty_shipped for line in lines), Decimal(0))
+    return [f"the order was cancelled after {gone} of it had left"] if gone else []
 
 
 def _needs_goods(conn: Connection, order_id: int) -> bool:

@@ -30,8 +30,8 @@ from state.store import Store
 from state.vault import bodies, cipher, fields, keys, payloads, reports, rotation
 from state.vault.keyring import Keyring, MasterKey
 
-_BUYERS: dict[Size, int] = {"pull-request": 12, "nightly": 400}
-_KEYS: dict[Size, int] = {"pull-request": 10_000, "nightly": 100_000}
+_BUYERS: dict[Size, int] = {"pull-request": 12, "nightly": 40}
+_KEYS: dict[Size, int] = {"pull-request": 10_000, "nightly": 30_000}
 _PLANTED_BUYERS = 4
 _BETWEEN_LOOKS_S = 0.01
 """Real seconds, of who works on the store while its keys are exchanged."""

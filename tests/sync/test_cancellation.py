@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from connectors.errors import Ambiguous
 from mappings import canonical as c
-from state import fulfilment, orders
+from state import fulfilment, history, orders
 from state import tables as t
 from sync import allocation, drain, intake, invariants, shipping
 from tests.sync.conftest import Bench, woo_order
@@ -121,6 +121,29 @@ def test_goods_that_ship_after_a_cancellation_are_not_lost_from_sight(bench: Ben
         assert [line.qty_shipped for line in orders.lines(conn, [order.id])[order.id]] == [2]
         assert [h.kind for h in orders.held_orders(conn)] == ["manual"]
         assert conn.scalar(select(t.inventory_level.c.on_hand)) == 3
+        assert invariants.check(conn) == []
+
+
+def test_goods_that_left_before_a_cancellation_are_told_once(bench: Bench) -> None:
+    bench.put("B", "jersey", 5)
+    take(bench, woo_order(1, {"B": 2}))
+    bench.run(allocation.allocate)
+    bench.run(drain.push, "bob")
+    [reference] = bench.warehouse.taken
+    ship(bench, reference)
+    cancel(bench, {"B": 2})
+    with bench.store.read() as conn:
+        [hold] = orders.held_orders(conn)
+        assert (hold.kind, hold.reason) == (
+            "edited_after_release",
+            "the order was cancelled after 2 of it had left",
+        )
+    with bench.store.write() as conn:
+        history.release_holds(conn, 1, ["edited_after_release"], "ops", bench.clock.now())
+    later = {"status": "cancelled", "date_modified_gmt": "2026-11-02T08:30:00"}
+    take(bench, woo_order(1, {"B": 2}, **later))
+    with bench.store.read() as conn:
+        assert orders.held_orders(conn) == []
         assert invariants.check(conn) == []
 
 

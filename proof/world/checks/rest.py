@@ -46,6 +46,15 @@ def waiting(conn: Connection) -> list[str]:
             .order_by(work.reference)
         )
     ]
+    offer = t.channel_availability.c
+    left += [
+        f"listing {listing}: shows less than promised, perhaps for a sale that was not read yet"
+        for listing in conn.scalars(
+            select(offer.listing_id)
+            .where(offer.drift_class == "sale_in_flight")
+            .order_by(offer.listing_id)
+        )
+    ]
     dirty = conn.scalar(select(func.count()).select_from(t.dirty_sku))
     return left + ([f"{dirty} SKUs to promise anew"] if dirty else [])
 
