@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DatabaseError
 from structlog.testing import capture_logs
 
+import state.store
 from jobs import app
 from proof.crash import daemon
 from proof.crash.disk import FRAME, PAGE, WAL_HEADER
@@ -98,16 +98,13 @@ def recorded(path: Path, moments: list[Moment]) -> Iterator[None]:
             )
         )
 
-    def often(dbapi: Any, _record: Any) -> None:
-        dbapi.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").close()
-
     commit = hook(DefaultDialect, "do_commit", do_commit)
     statement = hook(Store, "at_once", at_once)
-    event.listen(Engine, "connect", often)
+    pages = hook(state.store, "LOG_KEPT_PAGES", CHECKPOINT_PAGES)
     try:
         yield
     finally:
-        event.remove(Engine, "connect", often)
+        hook(state.store, "LOG_KEPT_PAGES", pages)
         hook(DefaultDialect, "do_commit", commit)
         hook(Store, "at_once", statement)
 

@@ -48,7 +48,8 @@ def parcels(store: Store, world: World) -> dict[tuple[str, str], Counter[str]]:
             order.channel_order_id,
             work.reference,
             t.sku.c.code,
-            (line.qty - line.qty_cancelled).label("qty"),
+            line.qty,
+            line.qty_cancelled,
         )
         .join(t.sales_order, order.id == work.order_id)
         .join(t.connection, t.connection.c.id == order.connection_id)
@@ -61,7 +62,7 @@ def parcels(store: Store, world: World) -> dict[tuple[str, str], Counter[str]]:
         for row in conn.execute(query):
             units = left.setdefault((row.name, row.channel_order_id), Counter())
             if row.reference in labels:
-                units[row.code] += int(row.qty) * labels[row.reference]["live"]
+                units[row.code] += int(row.qty - row.qty_cancelled) * labels[row.reference]["live"]
             elif row.reference in packed:
                 # One fulfilment order may hold a SKU on several lines; it is packed once.
                 shipped = packed.pop(row.reference)["shipped"]
@@ -200,14 +201,14 @@ def _shelves(store: Store, world: World) -> dict[tuple[str, str], int]:
     gone: Counter[str] = Counter()
     work, line = t.fulfilment_order.c, t.fulfilment_order_line.c
     query = (
-        select(t.sku.c.code, (line.qty - line.qty_cancelled).label("qty"))
+        select(t.sku.c.code, line.qty, line.qty_cancelled)
         .join(t.fulfilment_order, work.id == line.ffo_id)
         .join(t.sku, t.sku.c.id == line.sku_id)
         .where(work.reference.in_(truth.labels(world)))
     )
     with store.read() as conn:
         for row in conn.execute(query):
-            gone[row.code] += int(row.qty)
+            gone[row.code] += int(row.qty - row.qty_cancelled)
     real = {
         (str(sku["code"]), "berlin"): int(sku["own_stock"]) - gone[str(sku["code"])]
         for sku in world.catalogue()
