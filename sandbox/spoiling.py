@@ -179,7 +179,7 @@ def _twice(body: bytes) -> bytes:
     first = json.JSONDecoder()
     try:
         value, length = first.raw_decode(body[start:].decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return body
     if not value:
         return body

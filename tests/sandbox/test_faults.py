@@ -205,6 +205,8 @@ def test_two_faults_may_spoil_one_reply(quiet: Sandbox, woo: Client) -> None:
     quiet.faults.add("woocommerce:listProducts", "new-enum", times=1, params={"field": "status"})
     assert b"[" * 100_000 in client.get("/products", params={"per_page": "5"}).content
     assert b"[" * 100_000 in spoilt(quiet, client, "repeated-cursor").content
+    quiet.faults.add("woocommerce:listProducts", "deep", times=1)
+    assert b"[" * 100_000 in spoilt(quiet, client, "duplicate-keys").content
 
 
 def test_redirects_lead_where_their_kinds_say(quiet: Sandbox, woo: Client) -> None:
