@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from typing import Any
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+# SQLite has one writer: more of dlt's loaders at once find it locked and do their work again,
+# which would be counted against dlt.
+os.environ["LOAD__WORKERS"] = "1"
 
 import dlt
 import httpx
