@@ -21,11 +21,13 @@ from pydantic import SecretStr
 from connectors.amazon import Amazon, AmazonConfig
 from connectors.base import Rate
 from connectors.http import ApiClient, Call, Door
+from connectors.shipbob import ShipBob, ShipBobConfig
+from connectors.shipengine import ShipEngine, ShipEngineConfig
 from connectors.woocommerce import WooCommerce, WooConfig
 from mappings import Definitions
 from sandbox.app import Sandbox
 from sandbox.clock import ManualClock
-from sandbox.vendors import lwa, woocommerce
+from sandbox.vendors import lwa, shipbob, shipengine, woocommerce
 from sandbox.vendors.amazon_seller import MARKETPLACES, SELLER_ID
 from sandbox.world import World
 
@@ -238,6 +240,44 @@ def web_seller(seller: Callable[..., Amazon]) -> Iterator[tuple[Amazon, respx.Mo
 def recorder(sandbox: Sandbox) -> Recorder:
     """The sandbox's transport, with the requests it was sent."""
     return Recorder(sandbox.transport())
+
+
+@pytest.fixture
+def shipbob_account(
+    open_door: OpenDoor,
+    definitions: Definitions,
+    closing: Callable[[Any], Any],
+    recorder: Recorder,
+) -> Callable[..., ShipBob]:
+    """Makes a connector to the sandbox's 3PL; takes further settings."""
+
+    def make(**settings: Any) -> ShipBob:
+        account = {"token": shipbob.TOKEN, "channel_id": 105111, **settings}
+        config = ShipBobConfig.model_validate({"url": "https://sandbox.test/shipbob", **account})
+        connector: ShipBob = closing(ShipBob(config, open_door(recorder), definitions))
+        return connector
+
+    return make
+
+
+@pytest.fixture
+def shipengine_account(
+    open_door: OpenDoor,
+    definitions: Definitions,
+    closing: Callable[[Any], Any],
+    recorder: Recorder,
+) -> ShipEngine:
+    """A connector to the sandbox's carriers."""
+    config = ShipEngineConfig.model_validate(
+        {
+            "url": "https://sandbox.test/shipengine",
+            "api_key": shipengine.API_KEY,
+            "carrier_ids": ["se-287001"],
+            "service_codes": ["dpd_classic", "dpd_classic_europe"],
+        }
+    )
+    connector: ShipEngine = closing(ShipEngine(config, open_door(recorder), definitions))
+    return connector
 
 
 @cache

@@ -10,13 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.shipbob import ShipBob, ShipBobConfig
-from connectors.shipengine import ShipEngine, ShipEngineConfig
-from mappings import Definitions
+from connectors.shipbob import ShipBob
+from connectors.shipengine import ShipEngine
 from mappings import canonical as c
 from sandbox.app import Sandbox
 from sandbox.clock import ManualClock
-from sandbox.vendors import shipbob, shipengine
 from sandbox.world import World
 from tests.connectors.test_shipbob_shipengine_contract import (
     FULL,
@@ -74,14 +72,9 @@ def test_fault_row_97_every_word_fits_shipbob(
     kind: str,
     shipbob_contract: Check,
     recorder: Any,
-    open_door: Callable[..., Any],
-    closing: Callable[[Any], Any],
-    definitions: Definitions,
+    shipbob_account: Callable[..., ShipBob],
 ) -> None:
-    config = ShipBobConfig.model_validate(
-        {"url": "https://sandbox.test/shipbob", "token": shipbob.TOKEN, "channel_id": 105111}
-    )
-    bob = closing(ShipBob(config, open_door(recorder), definitions))
+    bob = shipbob_account()
     wanted = msgspec.structs.replace(
         fulfilment("FO-1", address(WORDS[kind])), order_name=WORDS[kind]
     )
@@ -99,28 +92,17 @@ def test_fault_row_97_every_word_fits_shipengine(
     kind: str,
     shipengine_contract: Check,
     recorder: Any,
-    open_door: Callable[..., Any],
-    closing: Callable[[Any], Any],
-    definitions: Definitions,
+    shipengine_account: ShipEngine,
 ) -> None:
-    config = ShipEngineConfig.model_validate(
-        {
-            "url": "https://sandbox.test/shipengine",
-            "api_key": shipengine.API_KEY,
-            "carrier_ids": ["se-287001"],
-            "service_codes": ["dpd_classic", "dpd_classic_europe"],
-        }
-    )
-    engine = closing(ShipEngine(config, open_door(recorder), definitions))
     to = msgspec.structs.replace(address(WORDS[kind]), country="DE")
     parcel = c.LabelRequest(
         reference="FO-1", ship_from=WAREHOUSE, ship_to=to, weight_g=1, currency="EUR"
     )
-    (bought,) = engine.buy_labels({"k": parcel})
+    (bought,) = shipengine_account.buy_labels({"k": parcel})
     priced = c.RateRequest(
         ship_from=WAREHOUSE, ship_to=to, weight_g=2000, ship_at=START + timedelta(days=1)
     )
-    engine.estimate_rates(priced)
+    shipengine_account.estimate_rates(priced)
     for request in recorder.requests:
         shipengine_contract(request)
     body = json.loads(next(r.content for r in recorder.requests if r.url.path.endswith("/labels")))

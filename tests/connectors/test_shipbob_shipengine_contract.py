@@ -19,14 +19,13 @@ from openapi_core import Config, OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest
 
-from connectors.shipbob import ShipBob, ShipBobConfig
-from connectors.shipengine import ShipEngine, ShipEngineConfig
+from connectors.shipbob import ShipBob
+from connectors.shipengine import ShipEngine
 from mappings import Definitions
 from mappings import canonical as c
 from sandbox.app import Sandbox
 from sandbox.catalogue import SKUS
 from sandbox.clock import ManualClock
-from sandbox.vendors import shipbob, shipengine
 from sandbox.world import World
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -152,20 +151,10 @@ def operations(recorder: Any, prefix: str) -> set[str]:
 def test_every_request_to_shipbob_is_in_its_contract(
     shipbob_contract: Check,
     recorder: Any,
-    open_door: Callable[..., Any],
-    closing: Callable[[Any], Any],
-    definitions: Definitions,
+    shipbob_account: Callable[..., ShipBob],
 ) -> None:
     for location_id in (None, 84):
-        config = ShipBobConfig.model_validate(
-            {
-                "url": "https://sandbox.test/shipbob",
-                "token": shipbob.TOKEN,
-                "channel_id": 105111,
-                "location_id": location_id,
-            }
-        )
-        bob = closing(ShipBob(config, open_door(recorder), definitions))
+        bob = shipbob_account(location_id=location_id)
         for number, address in enumerate((BARE, FULL)):
             reference = f"FO-{location_id}-{number}"
             for _ in range(2):
@@ -194,19 +183,8 @@ def test_every_request_to_shipbob_is_in_its_contract(
 def test_every_request_to_shipengine_is_in_its_contract(
     shipengine_contract: Check,
     recorder: Any,
-    open_door: Callable[..., Any],
-    closing: Callable[[Any], Any],
-    definitions: Definitions,
+    shipengine_account: ShipEngine,
 ) -> None:
-    config = ShipEngineConfig.model_validate(
-        {
-            "url": "https://sandbox.test/shipengine",
-            "api_key": shipengine.API_KEY,
-            "carrier_ids": ["se-287001"],
-            "service_codes": ["dpd_classic", "dpd_classic_europe"],
-        }
-    )
-    engine = closing(ShipEngine(config, open_door(recorder), definitions))
     for number, address in enumerate((BARE, FULL)):
         parcel = c.LabelRequest(
             reference=f"FO-{number}",
@@ -217,15 +195,15 @@ def test_every_request_to_shipengine_is_in_its_contract(
             customs_value=1234,
         )
         for _ in range(2):
-            (bought,) = engine.buy_labels({"k": parcel})
+            (bought,) = shipengine_account.buy_labels({"k": parcel})
             assert bought.status == "applied"
         priced = c.RateRequest(
             ship_from=WAREHOUSE, ship_to=address, weight_g=2000, ship_at=START + timedelta(days=1)
         )
-        assert engine.estimate_rates(priced)
-    assert engine.track(bought.remote_id)
-    assert engine.void_label(bought.remote_id).status == "applied"
-    assert engine.check()[0].ok
+        assert shipengine_account.estimate_rates(priced)
+    assert shipengine_account.track(bought.remote_id)
+    assert shipengine_account.void_label(bought.remote_id).status == "applied"
+    assert shipengine_account.check()[0].ok
 
     for request in recorder.requests:
         shipengine_contract(request)

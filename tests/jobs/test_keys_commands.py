@@ -11,21 +11,9 @@ import pytest
 
 from state.vault.keyring import MasterKey
 from tests.jobs.commands import Commands
-
-HEAD = (
-    "order_number,placed_at,currency,status,ship_to_name,ship_to_street,ship_to_city,"
-    "ship_to_postcode,ship_to_country,ship_to_email,note,sku,quantity,unit_price,line_total,"
-    "grand_total\n"
-)
+from tests.jobs.dropped_orders import HEAD, row
 
 KEYS = '\n[encryption]\nkeys = "file:secrets/crossdock.keys"\n'
-
-
-def row(number: int, name: str) -> str:
-    return (
-        f"{number},2026-01-05 10:00,EUR,cancelled,{name} Canary,Canarystreet 1,Berlin,10117,DE,"
-        f"{name.lower()}@canary.example,canary for {name},A,1,10.00,10.00,10.00\n"
-    )
 
 
 @pytest.fixture
@@ -47,7 +35,7 @@ since = 2026-01-01
 
 def drop(crossdock: Commands, number: int, name: str) -> None:
     folder = crossdock.folder / "drop"
-    (folder / "in" / "orders" / f"{number}.csv").write_text(HEAD + row(number, name))
+    (folder / "in" / "orders" / f"{number}.csv").write_text(HEAD + row(number, name, "cancelled"))
     crossdock.well("once", "pull-orders", "files")
     crossdock.well("once", "pull-orders", "files")
     for file in (folder / "archive").rglob("*.csv"):
