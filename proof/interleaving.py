@@ -9,7 +9,7 @@ from proof.world.course import Course
 from proof.world.mutants import INTERLEAVED
 
 _DAYS = {"pull-request": 0.3, "nightly": 1.0}
-_SEEDS = {"pull-request": 30, "nightly": 5_000}
+_SEEDS = {"pull-request": 150, "nightly": 5_000}
 
 
 def prove(size: Size, seed: int = 1, budget_s: float | None = None) -> Evidence:

@@ -35,7 +35,7 @@ from web import intake as taking
 
 EVENTS = 1_000
 """Of a storm; each is a hub and a shop of its own."""
-STORMS = {"pull-request": 1, "nightly": 200}
+STORMS = {"pull-request": 5, "nightly": 200}
 PLANTED_EVENTS = 60
 WAY = Way(lost=0.05, doubled=0.20, late=0.20, forged=0.01, late_s=900)
 LOCKED = 0.02

@@ -8,7 +8,7 @@ from proof import days, detection, determinism, interleaving, outage
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_goal_g1_days_of_trade_hold() -> None:
     found = days.prove("pull-request")
     assert found.holds, (found.violations, found.planted)
@@ -16,7 +16,7 @@ def test_goal_g1_days_of_trade_hold() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_goal_g2_workers_hold_together() -> None:
     found = interleaving.prove("pull-request")
     assert found.holds, (found.violations, found.planted)
