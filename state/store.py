@@ -10,7 +10,9 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFree
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from state.audit_chain import sealing
@@ -168,6 +170,25 @@ def was_given_up(error: BaseException) -> bool:
     return getattr(error.orig, "sqlstate", None) in _GIVEN_UP
 
 
+_READ_ONLY = "25006"
+"""PostgreSQL's read_only_sql_transaction: the server is a standby now, or is being looked after."""
+
+
+def why_no_answer(error: BaseException) -> str | None:
+    """Why the store could not do what it was asked, in a line, where the same may do later: a lock
+    waited for too long, a database that restarts or only reads. Null: it is another kind of error.
+    """
+    if isinstance(error, NoneFree):
+        return "all its connections are in use"
+    if isinstance(error, OperationalError) or _is_read_only(error):
+        return str(getattr(error, "orig", error)).strip().splitlines()[0]
+    return None
+
+
+def _is_read_only(error: BaseException | None) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == _READ_ONLY
+
+
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -187,6 +208,7 @@ def _sqlite_engine(
         url,
         connect_args={"timeout": patience_s},
         pool_size=32,
+        pool_timeout=patience_s,
         execution_options={OPTION: vault},
     )
 
@@ -266,13 +288,23 @@ def _postgres_engine(url: str, patience_s: float, vault: Slot) -> Engine:
     if given:
         # What ops have written comes last, and so counts.
         patience["options"] += f" {given}"
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=32,
+        pool_timeout=patience_s,
         pool_pre_ping=True,
         connect_args=patience,
         execution_options={OPTION: vault},
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _leave_a_standby(context: ExceptionContext) -> None:
+        # It answers a ping as before: kept, its connections would be asked again for ever, and the
+        # server that writes now would not.
+        if _is_read_only(context.sqlalchemy_exception):
+            context.is_disconnect = True
+
+    return engine
 
 
 def take_your_time(connection: Connection) -> None:

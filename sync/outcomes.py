@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy.exc import OperationalError
-
 from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable, VendorDown
 from state.errors import LostLease
+from state.store import why_no_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +47,7 @@ def classify(error: Exception) -> Verdict:
         return Verdict("retry", str(error), error.retry_after, error, asked=False)
     if isinstance(error, Retryable):
         return Verdict("retry", str(error), retry_after=error.retry_after, error=error)
-    if isinstance(error, OperationalError):
-        # A deadlock, a lock waited for too long, a database that restarts: the same run may do.
-        reason = str(error.orig).strip().splitlines()[0]
+    if (reason := why_no_answer(error)) is not None:
         return Verdict("retry", f"the store could not answer: {reason}", error=error)
     if isinstance(error, Ambiguous | Rejected):
         return Verdict("retry", str(error), error=error)

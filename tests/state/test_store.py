@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from state import tables as t
-from state.store import Store
+from state.store import Store, why_no_answer
 
 
 def test_a_failed_write_leaves_nothing(store: Store) -> None:
@@ -38,6 +40,21 @@ def test_concurrent_read_then_write_loses_no_update(store: Store) -> None:
         list(pool.map(add_one, range(100)))
     with store.read() as conn:
         assert conn.scalar(select(bucket.c.tat_us)) == 100
+
+
+def test_fault_row_88_who_finds_no_connection_free_waits_no_longer_than_for_a_lock(
+    store_url: str,
+) -> None:
+    store = Store(store_url, patience_s=0.5)
+    with ExitStack() as busy:
+        for _ in range(42):
+            busy.enter_context(store.read())
+        with pytest.raises(NoneFree) as none_free:
+            busy.enter_context(store.read())
+        assert why_no_answer(none_free.value) == "all its connections are in use"
+    with store.read() as conn:
+        assert conn.scalar(text("SELECT 1")) == 1
+    store.close()
 
 
 def test_a_reader_is_not_stopped_by_a_writer(store: Store) -> None:

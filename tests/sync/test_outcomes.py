@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from connectors.errors import Ambiguous, ConfigProblem, RateLimited, Rejected, Unreachable
 from state.errors import LostLease
@@ -20,6 +21,7 @@ from sync.outcomes import attempt, classify
         (ConfigProblem("wrong secret"), "park_connection"),
         (LostLease("taken over"), "lost"),
         (OperationalError("UPDATE", {}, Exception("database is locked")), "retry"),
+        (NoneFree("QueuePool limit of size 32 overflow 10 reached"), "retry"),
         (IntegrityError("INSERT", {}, Exception("CHECK")), "bug"),
         (ZeroDivisionError("oops"), "bug"),
     ],
