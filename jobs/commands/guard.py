@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from jobs.commands.options import as_json, first, limited, opened_store, settings_option
+from jobs.commands.options import (
+    HOW_MANY,
+    as_json,
+    first,
+    limited,
+    opened_store,
+    row_number,
+    settings_option,
+)
 from jobs.listing import show, show_json
 from jobs.problems import UsageProblem
 from state import holds
@@ -70,8 +78,8 @@ def list_(config: Path | None, every: bool, limit: int, as_json: bool) -> None:
 
 
 @guard.command("show")
-@click.argument("run", type=int)
-@click.option("--top", default=20, show_default=True, type=click.IntRange(1), help="How many.")
+@click.argument("run", type=int, callback=row_number)
+@click.option("--top", default=20, show_default=True, type=HOW_MANY, help="How many.")
 @as_json
 @settings_option
 def show_(config: Path | None, run: int, top: int, as_json: bool) -> None:

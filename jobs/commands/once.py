@@ -11,7 +11,7 @@ import click
 
 from jobs import accountable, app
 from jobs.catalogue import JOBS, Job
-from jobs.commands.options import as_json, opened, require_connection, settings_option
+from jobs.commands.options import as_json, opened, require_connection, row_number, settings_option
 from jobs.listing import show
 from jobs.problems import OperatorError, UsageProblem
 from jobs.runner import Ended, Runner
@@ -61,6 +61,7 @@ Examples:
 @click.option(
     "--approve",
     type=int,
+    callback=row_number,
     metavar="RUN",
     help="Let the difference of a run pass that the guard holds (see `crossdock guard list`).",
 )

@@ -20,9 +20,19 @@ Row = TypeVar("Row")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
+HOW_MANY = click.IntRange(1, 1_000_000)
+"""Of what a listing shows at most."""
+
 limited = click.option(
-    "--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many."
+    "--limit", type=HOW_MANY, default=1000, show_default=True, help="At most so many."
 )
+
+
+def row_number(_ctx: click.Context, _param: click.Parameter, value: int | None) -> int | None:
+    """Callback: refuse what no database can be asked for as the number of a row."""
+    if value is not None and not 1 <= value < 2**63:
+        raise click.BadParameter(f"there is no number {value}")
+    return value
 
 
 def first(found: Sequence[Row], limit: int) -> Sequence[Row]:

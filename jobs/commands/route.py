@@ -11,7 +11,7 @@ import click
 from sqlalchemy import Row
 
 from jobs.app import rules_of
-from jobs.commands.options import as_json, opened_store, settings_option
+from jobs.commands.options import HOW_MANY, as_json, opened_store, settings_option
 from jobs.commands.replay import moment
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError
@@ -88,9 +88,7 @@ def simulate(
 
 
 @route.command("quotes")
-@click.option(
-    "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many."
-)
+@click.option("--limit", type=HOW_MANY, default=50, show_default=True, help="At most so many.")
 @as_json
 @settings_option
 def quotes(config: Path | None, limit: int, as_json: bool) -> None:

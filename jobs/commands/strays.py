@@ -16,6 +16,7 @@ from jobs.commands.options import (
     limited,
     opened,
     opened_store,
+    row_number,
     settings_option,
 )
 from jobs.listing import show, show_json
@@ -74,7 +75,7 @@ def list_(config: Path | None, every: bool, limit: int, as_json: bool) -> None:
 
 
 @strays.command("void")
-@click.argument("number", type=int)
+@click.argument("number", type=int, callback=row_number)
 @as_json
 @settings_option
 def void(config: Path | None, number: int, as_json: bool) -> None:

@@ -77,13 +77,20 @@ class Arguments:
                 self._invoke(first)
 
     def evil(self) -> Sequence[tuple[str, Case]]:
-        """Every command bare, with help, and with each kind of nonsense in its first argument."""
+        """Every command bare, with help, with each kind of nonsense in its first argument, and with
+        each number that it takes larger than any database's."""
         found: list[tuple[str, Case]] = []
-        for path, _ in self._commands:
+        for path, command in self._commands:
             if path[0] not in _ENDLESS:
                 found.append((" ".join(path), self._case([*path, "--help"])))
             words = ["\x1b[2J", "\udcff", "x" * 10_000, "' OR 1=1 --"]
             found.append((f"{' '.join(path)} nonsense", self._case([*path, *words, "--x"])))
+            if path[0] not in _ENDLESS:
+                found += [
+                    (f"{' '.join(path)} {one.name}", self._case([*path, *_by(one), "9" * 30]))
+                    for one in command.params
+                    if isinstance(one.type, click.types.IntParamType)
+                ]
         return found
 
     def random(self, rng: Random) -> Case:
@@ -120,6 +127,11 @@ class Arguments:
     @staticmethod
     def _invoke(arguments: list[str]) -> Result:
         return CliRunner().invoke(cli, arguments, prog_name="crossdock")
+
+
+def _by(parameter: click.Parameter) -> list[str]:
+    """What is typed before its value."""
+    return parameter.opts[:1] if isinstance(parameter, click.Option) else []
 
 
 def _words(parameter: click.Parameter) -> Sequence[str]:

@@ -93,6 +93,27 @@ def test_check_of_one_connection_with_a_wrong_secret_says_what_to_mend(
     assert "Traceback" not in done.output
 
 
+@pytest.mark.parametrize("number", ["0", str(2**63)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["guard", "show"],
+        ["guard", "show", "1", "--top"],
+        ["guard", "list", "--limit"],
+        ["once", "pull-orders", "shop-eu", "--approve"],
+        ["route", "quotes", "--limit"],
+        ["stock", "unhold"],
+        ["strays", "void"],
+    ],
+)
+def test_a_number_that_no_row_can_have_is_refused_as_typed_wrong(
+    crossdock: Commands, command: list[str], number: str
+) -> None:
+    done = crossdock(*command, number)
+    assert done.exit_code == 2, done.output
+    assert isinstance(done.exception, SystemExit)
+
+
 def test_a_dry_run_shows_the_counts_and_writes_nothing(crossdock: Commands) -> None:
     (dry,) = crossdock.json("once", "pull-orders", "shop-eu", "--dry-run")
     assert dry["result"] == "ok"

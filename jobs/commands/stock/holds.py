@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection, select
 
-from jobs.commands.options import as_json, opened, opened_store, settings_option
+from jobs.commands.options import as_json, opened, opened_store, row_number, settings_option
 from jobs.commands.stock.booking import note, written
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
@@ -106,7 +106,7 @@ def _hold(
 
 
 @click.command("unhold")
-@click.argument("number", type=int)
+@click.argument("number", type=int, callback=row_number)
 @settings_option
 def unhold(config: Path | None, number: int) -> None:
     """Give back what hold NUMBER keeps.
