@@ -5,6 +5,7 @@
   python -m proof G5 G8 --size nightly    these, at the size of a night
   python -m proof --size nightly --minutes 60 --out docs/evidence/nightly.json
   python -m proof --postgres postgresql://localhost/proofs G3 G9 G16
+  python -m proof cases                   run the tests of the fault matrix, and count their cases
   python -m proof report                  docs/reliability.md from docs/evidence/
 
 A claim that fails, or that cannot be looked at, does not keep the others from being looked at.
@@ -21,7 +22,7 @@ import click
 from rich.console import Console
 from sqlalchemy import URL, make_url
 
-from proof import postgres, records, report
+from proof import cases, postgres, records, report
 from proof.clock import stopwatch
 from proof.evidence import Evidence, Size
 from proof.goals import GOALS
@@ -33,7 +34,7 @@ PAGE = Path("docs/reliability.md")
 
 
 @click.command(help=__doc__)
-@click.argument("claims", nargs=-1, metavar="[CLAIM ... | report]")
+@click.argument("claims", nargs=-1, metavar="[CLAIM ... | cases | report]")
 @click.option("--size", type=click.Choice(["pull-request", "nightly"]), default="pull-request")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep the evidence.")
@@ -64,6 +65,10 @@ def main(
         PAGE.write_text(report.text(EVIDENCE), encoding="utf-8")
         click.echo(f"wrote {PAGE}")
         return
+    if claims == ("cases",):
+        ended = cases.run()
+        cases.write(EVIDENCE / report.CASES, ended)
+        ctx.exit(0 if not any("failed" in ends for ends in ended.tests.values()) else 1)
     unknown = [claim for claim in claims if claim not in GOALS]
     if unknown:
         raise click.UsageError(f"no proof of {', '.join(unknown)}; there are {', '.join(GOALS)}")

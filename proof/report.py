@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from proof import matrix, records
+from proof import cases, matrix, records
+from proof.cases import Cases
 from proof.records import Record
+
+CASES = "cases.json"
+"""In the folder of the evidence: how the tests of the rows ended."""
 
 _HEAD = """# Reliability
 
@@ -19,12 +23,14 @@ about 3/N with 95 % confidence, in this simulator; they never prove that there a
 
 def text(folder: Path) -> str:
     """The page, from the evidence files of ``folder``."""
-    kept = sorted(folder.glob("*.json"))
+    kept = sorted(path for path in folder.glob("*.json") if path.name != CASES)
     told = [record for path in kept for record in records.read(path)]
     parts = [_HEAD, *_goals(told), *_mutants(told)]
+    figures = _Figures(told, cases.read(folder / CASES))
     rows = matrix.rows()
-    parts += _rows("Fault matrix", "fault", (row for row in rows if not row.place[0]))
-    parts += _rows("Threats", "threat", (row for row in rows if row.place[0]))
+    parts += figures.about()
+    parts += figures.table("Fault matrix", "fault", [row for row in rows if not row.place[0]])
+    parts += figures.table("Threats", "threat", [row for row in rows if row.place[0]])
     return "\n".join(parts) + "\n"
 
 
@@ -75,15 +81,46 @@ def _mutants(told: Sequence[Record]) -> Iterator[str]:
     yield ""
 
 
-def _rows(title: str, kind: str, found: Iterable[matrix.Row]) -> Iterator[str]:
-    yield f"## {title}\n"
-    yield f"| | {kind} | how it is met | shown by | figure |"
-    yield "|---|---|---|---|---|"
-    for row in found:
-        how = " ".join(filter(None, (row.how, row.open and f"Open: {row.open}")))
-        shown = "<br>".join(f"`{name}`" for name in row.covered)
-        yield _row((row.number, row.title, how, shown, row.figure))
-    yield ""
+class _Figures:
+    """What was counted for each row: faults that really struck, and cases of its tests."""
+
+    def __init__(self, told: Sequence[Record], tests: Cases) -> None:
+        self._told, self._tests = told, tests
+
+    def about(self) -> Iterator[str]:
+        if self._tests.tests:
+            yield (
+                "In the tables below cases are those of the tests beside them: `python -m proof "
+                f"cases`, commit {self._tests.commit}, {self._tests.machine}, "
+                f"{self._tests.wall_s:.0f} s. What struck did so in the claims above.\n"
+            )
+
+    def table(self, title: str, kind: str, rows: Iterable[matrix.Row]) -> Iterator[str]:
+        yield f"## {title}\n"
+        yield f"| | {kind} | how it is met | shown by | figure |"
+        yield "|---|---|---|---|---|"
+        for row in rows:
+            how = " ".join(filter(None, (row.how, row.open and f"Open: {row.open}")))
+            shown = "<br>".join(f"`{name}`" for name in row.covered)
+            figure = "<br>".join(filter(None, (row.figure, self._struck(row), self._cases(row))))
+            yield _row((row.number, row.title, how, shown, figure))
+        yield ""
+
+    def _struck(self, row: matrix.Row) -> str:
+        met, wrong, claims = 0, 0, set[str]()
+        for one in (record.evidence for record in self._told):
+            count = sum(one.injections.get(name, 0) for name in row.injections.get(one.claim, ()))
+            if count:
+                met, wrong = met + count, wrong + len(one.violations)
+                claims.add(one.claim)
+        if not met:
+            return ""
+        return f"struck {met:,} times in {' '.join(sorted(claims))}, {wrong} violations"
+
+    def _cases(self, row: matrix.Row) -> str:
+        ends = self._tests.of(row)
+        told = ", ".join(f"{n} {end}" for end, n in sorted(ends.items()) if end != "passed" and n)
+        return f"{ends.total()} cases, {told or 'all passed'}" if ends else ""
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proof import matrix
+from proof import matrix, records
 from tests.conftest import REPOSITORY
 
 
@@ -39,6 +39,18 @@ def test_every_row_is_told_once_and_names_only_what_is_there() -> None:
 
 def test_what_covers_a_row_says_how() -> None:
     assert [row.number for row in matrix.rows() if row.covered and not row.how] == []
+
+
+def test_what_struck_is_called_as_in_the_evidence() -> None:
+    known: dict[str, set[str]] = {}
+    for size in ("pull-request", "nightly"):
+        for record in records.read(REPOSITORY / "docs" / "evidence" / f"{size}.json"):
+            known.setdefault(record.evidence.claim, set()).update(record.evidence.injections)
+    in_worlds = set().union(*(known.get(claim, set()) for claim in matrix.WORLDS))
+    for row in matrix.rows():
+        assert not set(row.strikes) - in_worlds, row.number
+        for claim, names in row.injected.items():
+            assert not set(names) - known[claim], row.number
 
 
 def test_every_test_named_after_a_row_stands_in_it() -> None:

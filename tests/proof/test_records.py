@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import pytest
 from click.testing import CliRunner
 
 from proof import __main__ as front
-from proof import records, report
+from proof import cases, matrix, records, report
+from proof.matrix import Row
 from proof.records import Record
 from tests.proof.test_evidence import SOUND
 
@@ -35,3 +38,30 @@ def test_a_claim_that_nobody_proves_is_refused_with_those_there_are() -> None:
     told = CliRunner().invoke(front.main, ["G99"])
     assert told.exit_code == 2
     assert "no proof of G99" in told.output
+
+
+def test_a_row_shows_what_struck_and_how_many_cases_its_tests_have(tmp_path: Path) -> None:
+    struck = replace(SOUND, injections={"stale-page": 1200, "html": 7}, violations=["lost"])
+    records.write(tmp_path / "one.json", [Record(struck, "nightly", 7, "abc", "2 cores", 1.5)])
+    test = "tests/faults/test_pull.py::test_fault_row_13_a_stale_page_brings_no_old_version_back"
+    other = "tests/faults/test_pull.py::test_of_no_row"
+    ended = cases.Cases({test: {"passed": 3, "skipped": 1}, other: {"passed": 5}}, "abc", "2 cores")
+    cases.write(tmp_path / report.CASES, ended)
+    page = report.text(tmp_path)
+    (row,) = [line for line in page.splitlines() if line.startswith("| 13 |")]
+    assert row.endswith("| struck 1,200 times in G1, 1 violations<br>4 cases, 1 skipped |")
+    assert "`python -m proof cases`, commit abc, 2 cores" in page
+
+
+def test_cases_are_those_of_a_test_a_file_or_a_folder() -> None:
+    ended = cases.Cases({"tests/a/test_b.py::test_c": {"passed": 2, "failed": 1}})
+    for name in ("tests/a/test_b.py::test_c", "tests/a/test_b.py", "tests/a"):
+        assert ended.of(Row("1", "a fault", covered=(name,))) == {"passed": 2, "failed": 1}
+    assert not ended.of(Row("1", "a fault", covered=("tests/a/test_b.py::test_cd",)))
+
+
+def test_the_tests_that_rows_name_are_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "tests/proof/test_evidence.py"
+    monkeypatch.setattr(matrix, "rows", lambda: [Row("1", "a fault", covered=(name,))])
+    ended = cases.run(workers=1)
+    assert ended.of(Row("1", "a fault", covered=(name,)))["passed"] >= 3
