@@ -11,6 +11,7 @@ from proof.world.course import QUIRKS
 from proof.world.mutants.mutant import QUIET, Mutant, no_streams, nothing, only
 from state import fulfilment, inbox, order_reports
 from sync import amendment, intake, lookback, notices, order_rows, shipping
+from sync.reading import Reading
 
 _read_page = intake.read_page
 _walk = lookback._walk
@@ -49,6 +50,16 @@ def _renumbered(record: Any) -> Any:
     if record.status != "cancelled":
         return record
     return msgspec.structs.replace(record, channel_order_id=f"{record.channel_order_id}-2")
+
+
+def _known_by_another(hub: Any, link: Any, records: Any) -> Any:
+    """A cancelled order is stored a second time, under another number."""
+    readings = _read_page(hub, link, records)
+    return readings + [
+        Reading(inbox.received(f"{one.received.external_id}-2", one.received.body), renumbered)
+        for one in readings
+        if one.record is not None and (renumbered := _renumbered(one.record)) is not one.record
+    ]
 
 
 def _one_more(record: Any) -> Any:
@@ -91,6 +102,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "a cancelled order gets another number": Mutant(
         ((intake, "read_page", _changed(_renumbered)),)
     ),
+    "a cancelled order is known twice": Mutant(((intake, "read_page", _known_by_another),)),
     "an amount is taken for francs": Mutant(((intake, "read_page", _changed(_in_francs)),)),
     "a cancellation is overlooked": Mutant(((intake, "read_page", _changed(_never_cancelled)),)),
     "a line asks for one more": Mutant(((intake, "read_page", _changed(_one_more)),)),

@@ -9,7 +9,7 @@ from typing import Any
 from jobs import runner
 from proof.world.course import OUTAGE
 from proof.world.mutants.mutant import SHORT, Mutant, nothing, only
-from state import audit_chain, rate_buckets
+from state import audit_chain, rate_buckets, runs
 
 
 def _at_once(*_: Any, **__: Any) -> float:
@@ -18,6 +18,17 @@ def _at_once(*_: Any, **__: Any) -> float:
 
 def _in_a_month(_self: Any, _held: Any, _verdict: Any, now: datetime) -> datetime:
     return now + timedelta(days=30)
+
+
+_prune = runs.prune
+_OFFICE_OPENS = 8
+
+
+def _not_before_eight(conn: Any, before: datetime) -> int:
+    """A mistake that is gone when the stream is tried again for long enough."""
+    if before.hour < _OFFICE_OPENS:
+        raise KeyError("office")
+    return _prune(conn, before)
 
 
 MUTANTS: Mapping[str, Mutant] = {
@@ -31,5 +42,6 @@ MUTANTS: Mapping[str, Mutant] = {
     "what failed is tried in a month": Mutant(
         ((runner.Runner, "_retry_at", _in_a_month),), only(OUTAGE, seed=56, days=0.2)
     ),
+    "old runs cannot be deleted before eight": Mutant(((runs, "prune", _not_before_eight),)),
     "the audit trail is not sealed": Mutant(((audit_chain, "_seal", nothing),)),
 }
