@@ -32,8 +32,12 @@ _COPIED = ("connectors", "jobs", "mappings", "proof", "sandbox", "state", "sync"
 
 SUBJECTS: Mapping[str, Sequence[str]] = {
     "state/stock/reservations.py": ("tests/state/stock",),
-    "sync/intake.py": ("tests/sync/test_intake.py",),
-    "sync/drain.py": ("tests/sync/test_drain.py", "tests/sync/test_settling.py"),
+    "sync/intake.py": ("tests/sync/test_intake.py", "tests/sync/promise/test_writing.py"),
+    "sync/drain.py": (
+        "tests/sync/test_drain.py",
+        "tests/sync/test_settling.py",
+        "tests/sync/promise/test_writing.py",
+    ),
     "sync/settling.py": ("tests/sync/test_settling.py", "tests/sync/test_drain.py"),
     "mappings/numbers.py": ("tests/mappings/test_transforms.py", "tests/mappings/test_totals.py"),
     "mappings/totals.py": ("tests/mappings/test_totals.py",),
