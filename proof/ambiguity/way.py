@@ -44,7 +44,8 @@ class Way(httpx.BaseTransport):
     """``is_effect`` knows the calls that the cell is about; the first one meets ``met``.
 
     ``lag``: how long what was made stays unknown to look-ups. With ``delayed`` it is how long the
-    call is under way after the caller has given it up.
+    call is under way after the caller has given it up, and look-ups know it as soon as it arrives:
+    what a vendor declares is the time of both together.
     """
 
     sandbox: Sandbox
@@ -95,6 +96,7 @@ class Way(httpx.BaseTransport):
             raise httpx.ReadTimeout("lost on its way", request=request)
         if met == "delayed":
             self._under_way.append((self.keys.clock.now() + self.lag, request))
+            self.lag = timedelta(0)
             raise httpx.ReadTimeout("on its way", request=request)
         response = self._answer(request)
         if self.die_after_send:
