@@ -10,6 +10,7 @@ Quirks this connector lives with (ShipBob Developer API, OpenAPI 2026-01):
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -147,7 +148,7 @@ class ShipBob:
     def find_fulfilment_order(self, reference: str) -> str | None:
         """ShipBob's id of the order with our reference, cancelled ones included."""
         order = self._find(reference)
-        return str(order["id"]) if order else None
+        return order.number if order else None
 
     def cancel_fulfilment_orders(self, remote_ids: Mapping[str, str]) -> Sequence[Outcome]:
         """``rejected`` when at least one shipment can no longer be stopped."""
@@ -180,10 +181,10 @@ class ShipBob:
             found = self._find(request.reference)
             if found is None:
                 raise
-            if _goods(found) != _goods(body):
-                sentence = f"ShipBob order {found['id']} has this reference and other goods."
+            if found.goods != _goods(body):
+                sentence = f"ShipBob order {found.number} has this reference and other goods."
                 raise Rejected(sentence, TAKEN, 422) from None
-            order = found
+            return [Outcome(key, "applied", remote_id=found.number)]
         return [Outcome(key, "applied", remote_id=str(order["id"]))]
 
     def _made(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +197,7 @@ class ShipBob:
             )
         return order
 
-    def _find(self, reference: str) -> dict[str, Any] | None:
+    def _find(self, reference: str) -> _Found | None:
         reply = self._api.get("/order", op="findOrder", params={"ReferenceIds": reference})
         # Compared here too: a filter that is ignored would answer somebody else's order.
         found = [row for row in reply.rows(having="id") if row.get("reference_id") == reference]
@@ -207,7 +208,9 @@ class ShipBob:
             raise Ambiguous(
                 f"ShipBob orders {ids} all have the reference {reference}: cancel all but one."
             )
-        return found[0] if found else None
+        with reply.reading():
+            there = [_Found(str(order["id"]), _goods(order)) for order in found]
+        return there[0] if there else None
 
     def _cancel(self, remote_ids: Mapping[str, str]) -> list[Outcome]:
         ((key, remote_id),) = remote_ids.items()
@@ -232,10 +235,21 @@ class ShipBob:
         return [Outcome(key, "rejected", remote_id, code=str(body["status"]), message=message)]
 
 
-def _goods(order: Mapping[str, Any]) -> dict[str, int]:
-    goods: dict[str, int] = {}
-    for product in order.get("products") or []:
-        sku = str(product.get("reference_id"))
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An order that is there: its id, and how many of what are in it."""
+
+    number: str
+    goods: Mapping[str | None, int]
+
+
+def _goods(order: Mapping[str, Any]) -> dict[str | None, int]:
+    """By SKU; null: of what is not ours."""
+    goods: dict[str | None, int] = {}
+    for product in order["products"] or []:
+        sku = product["reference_id"]
+        if sku is not None and not isinstance(sku, str):
+            raise TypeError(f"the SKU {sku!r}")
         goods[sku] = goods.get(sku, 0) + product["quantity"]
     return goods
 

@@ -65,13 +65,18 @@ def placed_orders(api: ApiClient, since: datetime, until: datetime) -> Iterator[
     for number in range(1, MOST_PAGES):
         reply = api.get("/order", op="listOrders", params={**params, "Page": number})
         orders = reply.rows(having="created_date")
-        yield [_effect(order) for order in orders]
+        with reply.reading():
+            effects = [_effect(order) for order in orders]
+        yield effects
         if len(orders) < PER_PAGE:
             return
     raise Retryable(f"orders: more than {MOST_PAGES} pages; stopped reading")
 
 
 def _effect(order: Mapping[str, Any]) -> Effect:
+    if not is_number(order["id"]):
+        # Of a number that is none the order would seem to be another one, and a double.
+        raise ValueError(f"the id {order['id']!r}")
     return Effect(
         kind="fulfilment_order",
         reference=str(order.get("reference_id") or ""),

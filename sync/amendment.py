@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, delete, insert
 from mappings import canonical as c
 from state import fulfilment, history, order_reports, orders, stock
 from state import tables as t
-from sync import cancellation
+from sync import cancellation, notices
 from sync.context import Link
 from sync.judgement import JUDGED, cancelled_quantity, holds_of
 from sync.order_rows import order_rows
@@ -66,6 +66,8 @@ def amend(
         _judge_again(conn, old, arrival, rows.order.total_variance, now)
     else:
         cancellation.settle_order(conn, old.id, now)
+    if order.status == "ready" and not _needs_goods(conn, old.id):
+        wake |= notices.plan_at(conn, link, orders.get(conn, old.id), now)
     return wake
 
 

@@ -15,7 +15,7 @@ from mappings import canonical as c
 from state import fulfilment, history, intents, orders
 from state.vault import keys
 from sync import bundles
-from sync.context import Hub
+from sync.context import Hub, Link
 
 
 def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
@@ -24,7 +24,16 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
     A package without a tracking number waits until it has one. Returns the stream to wake.
     """
     order = orders.get(conn, order_id)
-    link = hub.link_by_id(order.connection_id)
+    return plan_at(conn, hub.link_by_id(order.connection_id), order, now)
+
+
+def plan_at(conn: Connection, link: Link, order: Row[Any], now: datetime) -> set[str]:
+    """As ``plan``, at the channel of the order.
+
+    Where all that was missing is not wanted any more once the last package was told, that one is
+    told again: nothing else would tell the channel that its order is complete.
+    """
+    order_id = order.id
     if not isinstance(link.connector, PushesTracking):
         return set()
     every = fulfilment.packages_of_order(conn, order_id)
@@ -43,6 +52,8 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
     # One that the channel has cancelled stays so there, whatever left: a person was told of it.
     cancelled = order.channel_status == "cancelled"
     complete = not cancelled and _complete(orders.lines(conn, [order_id])[order_id])
+    if complete and not fresh and _ended_since(link, order, told):
+        fresh = [p for p in packages if p.package_reference in told][-1:]
     for package in fresh:
         last = complete and package.id == fresh[-1].id
         notice = _notice(order, package, packages, inside, complete=last)
@@ -57,6 +68,17 @@ def plan(conn: Connection, hub: Hub, order_id: int, now: datetime) -> set[str]:
             of=keys.of_order(order.connection_id, order.channel_order_id),
         )
     return {f"push:{link.name}"} if fresh else set()
+
+
+def _ended_since(link: Link, order: Row[Any], told: Mapping[str, Sequence[Row[Any]]]) -> bool:
+    """Was the channel told of all packages, and never that they are all?
+
+    Only where a notice sets what the channel shows: elsewhere the package would be there twice.
+    """
+    rows = [row for rows in told.values() for row in rows]
+    absolute = link.connector.info.pushes["push_tracking"].idempotency == "absolute"
+    ended = any(row.body["complete"] for row in rows)
+    return absolute and order.channel_status == "ready" and bool(rows) and not ended
 
 
 def _key(package: Row[Any], told: Sequence[Row[Any]]) -> str:

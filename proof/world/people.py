@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from jobs.app import App
 from sandbox.catalogue import SCARCE, SKUS, UNMAPPED_AMAZON, UNMAPPED_WOO
-from state import catalogue, fulfilment, holds, orders, stock, streams
+from sandbox.world import World
+from state import catalogue, fulfilment, holds, intents, orders, stock, streams
 from state import tables as t
-from sync import goods_files, imports, parked, quoting
+from sync import goods_files, imports, parked, quoting, resolving
 from sync.goods_files import Goods
 from sync.guard import watch
 from sync.imports import CountRow, ImportProblem
@@ -39,10 +41,11 @@ class People:
     warehouse since the beginning, or were found or lost there, by SKU.
     """
 
-    def __init__(self, app: App, dice: random.Random) -> None:
+    def __init__(self, app: App, world: World, dice: random.Random) -> None:
         self.names: dict[str, str] = {}
         self.shelf: Counter[str] = Counter()
         self._app = app
+        self._world = world
         self._dice = dice
         self._acts: tuple[Callable[[], str], ...] = (
             self._retry,
@@ -55,13 +58,15 @@ class People:
         self.comes_at = app.clock.now() + self._hours(1, 4)
 
     def look_in(self) -> str:
-        """Do one thing; says what."""
+        """Do one thing, and say what became of pushes that nobody knows about; says what."""
         self.comes_at = self._app.clock.now() + self._hours(2, 9)
-        return self._dice.choice(self._acts)()
+        done, resolved = self._dice.choice(self._acts)(), self._resolve()
+        return f"{done}, resolve: {resolved}" if resolved else done
 
     def clear(self) -> bool:
         """Whatever waits for a person, for once; whether that set anything going."""
-        return (self._retry(), self._approve()) != ("retry: 0", "approve: 0")
+        told = (self._retry(), self._approve(), self._resolve())
+        return told != ("retry: 0", "approve: 0", 0)
 
     def _retry(self) -> str:
         """``crossdock retry``."""
@@ -73,6 +78,38 @@ class People:
                     streams.request(conn, key, self._now())
             freed += sum(n for name, n in counts.items() if name != "records")
         return f"retry: {freed}"
+
+    def _resolve(self) -> int:
+        """``crossdock intents resolve``, after a look at the vendor's own pages; how many."""
+        hub, resolved = self._app.hub, 0
+        for link in hub.links.values():
+            with hub.store.read() as conn:
+                waiting = intents.in_state(conn, link.id, "review")
+            for row in waiting:
+                there = self._at_the_vendor(row.kind, row.body)
+                if there is None or len(there) > 1:
+                    continue
+                found = resolving.Found(next(iter(there), None), "looked", ACTOR)
+                try:
+                    outcome = resolving.outcome_of(link, row, found)
+                except resolving.CannotResolve:
+                    continue
+                with hub.store.write() as conn:
+                    for key in resolving.resolve(conn, hub, link, row, outcome, found):
+                        streams.request(conn, key, self._now())
+                resolved += 1
+        return resolved
+
+    def _at_the_vendor(self, kind: str, body: Mapping[str, Any]) -> list[str] | None:
+        """The vendor's numbers of what has our reference; null: its pages do not show such."""
+        name = body.get("reference")
+        if kind == "label":
+            labels = self._world.shipengine.labels.values()
+            return [one.label_id for one in labels if one.external_id == name and not one.voided_at]
+        if kind == "fulfilment_order":
+            made = self._world.shipbob.orders.values()
+            return [str(one.id) for one in made if one.reference == name]
+        return None
 
     def _approve(self) -> str:
         """``crossdock once JOB --approve RUN`` for every run that the guard holds."""

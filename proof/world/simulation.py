@@ -114,7 +114,7 @@ class Simulation:
         network = self.sandbox.transport()
         self._office = app.open_app(configuration, self.store, clock=self.clock, transport=network)
         self._stock_up(folder)
-        self.people = People(self._office, course.dice("load"))
+        self.people = People(self._office, self.world, course.dice("load"))
         self.post = Post(self._office, self.world, way, course.dice("post"), self._is_open)
         self.checks = Checks(self.store, self.sandbox, self.people, self.post)
         self.daemons = [

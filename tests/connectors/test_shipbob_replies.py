@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from connectors.base import Page
+from connectors.base import TAKEN, Page
 from connectors.errors import Ambiguous, Unreachable
 from connectors.shipbob import ShipBob, ShipBobConfig
 from mappings import Definitions
@@ -68,6 +70,38 @@ def test_fault_row_33_an_id_that_is_none_is_nobodys(
         except (Ambiguous, Unreachable):
             continue
         assert found is None or found in ids
+
+
+@pytest.mark.parametrize("kind", ["missing-field", "type-change"])
+@pytest.mark.parametrize("field", ["quantity", "reference_id", "products"])
+def test_fault_row_54_goods_that_cannot_be_read_are_not_other_goods(
+    bob: ShipBob, sandbox: Sandbox, field: str, kind: str
+) -> None:
+    """Found by ``crossdock simulate --seed 22 --days 2``: a bug of ours ended the push."""
+    bob.push_fulfilment_orders({"first": ordered("FO-1")})
+    drift = sandbox.faults.add("shipbob:listOrders", kind, params={"field": field})
+    for _ in range(8):
+        with contextlib.suppress(Unreachable):
+            (told,) = bob.push_fulfilment_orders({"again": ordered("FO-1")})
+            assert told.code != TAKEN
+    assert drift.struck >= 8
+    assert len(sandbox.world.shipbob.orders) == 1
+
+
+@pytest.mark.parametrize("kind", ["new-enum", "missing-field", "type-change"])
+def test_fault_row_33_what_was_placed_is_not_listed_under_an_id_that_is_none(
+    bob: ShipBob, sandbox: Sandbox, clock: ManualClock, kind: str
+) -> None:
+    """Found by ``crossdock simulate --seed 20 --days 5``: a stray that nobody had made."""
+    bob.push_fulfilment_orders({f"k{n}": ordered(f"FO-{n}") for n in range(3)})
+    ids = {str(number) for number in sandbox.world.shipbob.orders}
+    window = (clock.now() - timedelta(days=1), clock.now() + timedelta(days=1))
+    drift = sandbox.faults.add("shipbob:listOrders", kind, params={"field": "id", "value": "odd"})
+    for _ in range(12):
+        with contextlib.suppress(Unreachable):
+            listed = [one for page in bob.list_effects(*window) for one in page]
+            assert {one.external_id for one in listed} <= ids
+    assert drift.struck == 12
 
 
 def test_fault_row_33_a_shipment_whose_id_is_none_is_not_taken_in(

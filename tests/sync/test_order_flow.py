@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
+from connectors.base import Idempotency, Push
 from connectors.errors import Ambiguous, RateLimited
 from mappings import canonical as c
 from state import fulfilment, orders
@@ -92,6 +95,29 @@ def test_a_split_order_is_complete_only_with_its_last_package(bench: Bench) -> N
     assert [p.tracking_number for p in bench.shop.notices[-1].shipped_so_far] == [
         "TRACK1", "1Z1", "1Z2",
     ]  # fmt: skip
+    assert only_order(bench).intake_state == "closed"
+    assert violations(bench) == []
+
+
+@pytest.mark.parametrize(
+    ("idempotency", "told"), [("absolute", [False, True]), ("natural", [False])]
+)
+def test_an_order_whose_rest_is_cancelled_after_its_last_package_is_told_to_be_complete(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, idempotency: Idempotency, told: list[bool]
+) -> None:
+    """Found by ``crossdock simulate --seed 22 --days 2``: the shop said "processing" for ever."""
+    pushes = {**bench.shop.info.pushes, "push_tracking": Push(10, idempotency)}
+    monkeypatch.setattr(bench.shop, "info", replace(bench.shop.info, pushes=pushes))
+    bench.put("A", "berlin", 5)
+    take(bench, woo_order(1, {"A": 1, "B": 3}))
+    bench.run(allocation.allocate)
+    bench.run(drain.push, "labels")
+    bench.run(drain.push, "shop")
+    for minute in (10, 20):
+        take(bench, woo_order(1, {"A": 1}, date_modified_gmt=f"2026-11-02T08:{minute}:00"))
+        bench.run(drain.push, "shop")
+    assert [n.complete for n in bench.shop.notices] == told
+    assert {n.tracking_number for n in bench.shop.notices} == {"TRACK1"}
     assert only_order(bench).intake_state == "closed"
     assert violations(bench) == []
 

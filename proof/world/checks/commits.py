@@ -20,9 +20,10 @@ _NEXT = {
     "sending": {"planned", "done", "rejected", "accepted", "unknown", "review", "superseded"},
     "accepted": {"planned", "done", "rejected", "unknown", "review"},
     "unknown": {"planned", "done", "rejected", "accepted", "review", "superseded"},
-    "review": {"superseded"},
+    "review": {"superseded", "planned", "done"},
 }
-"""What may become of an intent in one commit. Planned again after unknown: proven absent."""
+"""What may become of an intent in one commit. Planned again after unknown: proven absent; after
+review: a person said so."""
 
 _LOOKED_AT = {
     "fulfilment_order": ("shipbob:listOrders",),
@@ -30,6 +31,10 @@ _LOOKED_AT = {
 }
 """The calls that are evidence of what became of an intent of that kind."""
 
+_INTENT = select(
+    t.intent.c.id, t.intent.c.kind, t.intent.c.state, t.intent.c.idempotency_key.label("key")
+)
+_RESOLVED = select(t.audit_event.c.before).where(t.audit_event.c.action == "resolve_intent")
 _OVERSOLD = text(
     "SELECT sku_id, location_id FROM inventory_level WHERE authority = 'hub' "
     "AND on_hand - reserved - damaged - quality_hold < 0"
@@ -85,16 +90,10 @@ class Commits:
         self._count_looks()
         intent = t.intent.c
         states = (*intents.OPEN, "review")
-        now = {
-            row.id: row
-            for row in conn.execute(
-                select(intent.id, intent.kind, intent.state).where(intent.state.in_(states))
-            )
-        }
+        now = {row.id: row for row in conn.execute(_INTENT.where(intent.state.in_(states)))}
         gone = [number for number in self._open if number not in now]
         if gone:
-            query = select(intent.id, intent.kind, intent.state).where(intent.id.in_(gone))
-            now |= {row.id: row for row in conn.execute(query)}
+            now |= {row.id: row for row in conn.execute(_INTENT.where(intent.id.in_(gone)))}
         sent = [n for n, row in now.items() if self._is_label_sent(n, row)]
         if sent:
             self.printed |= packing_lists(conn, intent.id.in_(sent))
@@ -105,6 +104,8 @@ class Commits:
                 yield Violation("I17", f"intent {number}", f"{was}, then {row.state}")
             if was == "unknown" and row.state in ("planned", "done") and seen <= looks:
                 yield Violation("I17", f"intent {number}", f"{row.state} without a look")
+            if was == "review" and row.state in ("planned", "done") and not _said(conn, row):
+                yield Violation("I17", f"intent {number}", f"{row.state}, and nobody said so")
             if row.state != was or number not in self._open:
                 self._open[number] = (row.state, seen)
         for number in gone:
@@ -136,3 +137,7 @@ class Commits:
             if len(set(references)) < len(references):
                 twice = sorted({name for name in references if references.count(name) > 1})
                 yield Violation("I4", f"{what} {twice[0]}", "is there twice")
+
+
+def _said(conn: Connection, row: Any) -> bool:
+    return any(before["intent"] == row.key for before in conn.scalars(_RESOLVED))
