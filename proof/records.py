@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -32,8 +33,10 @@ def machine() -> str:
     )
 
 
+@cache
 def commit() -> str:
-    """The commit of this checkout, with ``+`` where files differ from it; empty outside one."""
+    """The commit of this checkout, with ``+`` where files differed from it when it was asked first
+    (evidence that is written since does not count); empty outside one."""
     folder = Path(__file__).parent
     asked = ("git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+")
     try:
