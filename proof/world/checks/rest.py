@@ -55,6 +55,21 @@ def waiting(conn: Connection) -> list[str]:
             .order_by(offer.listing_id)
         )
     ]
+    level, entry = t.inventory_level.c, t.inventory_ledger.c
+    left += [
+        f"SKU {row.sku_id} at {row.location_id}: not counted since goods of it were told to leave"
+        for row in conn.execute(
+            select(level.sku_id, level.location_id)
+            .join(
+                t.inventory_ledger,
+                (entry.sku_id == level.sku_id) & (entry.location_id == level.location_id),
+            )
+            .where(level.authority == "external", entry.reason == "ship")
+            .where(entry.recorded_at > level.observed_at)
+            .distinct()
+            .order_by(level.sku_id, level.location_id)
+        )
+    ]
     dirty = conn.scalar(select(func.count()).select_from(t.dirty_sku))
     return left + ([f"{dirty} SKUs to promise anew"] if dirty else [])
 
