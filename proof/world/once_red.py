@@ -1,8 +1,8 @@
 """Courses in which something did not hold once.
 
-What each showed of the product has a small test of its own, named after its row of the fault matrix: a seed means
-another history after the code has changed. They are lived through again all the same, first of all
-worlds.
+What each showed of the product has a small test of its own, named after its row of the fault
+matrix: a seed means another history after the code has changed. They are lived through again all
+the same, first of all worlds.
 """
 
 from __future__ import annotations
