@@ -67,7 +67,7 @@ def _run(installation: app.App) -> list[str]:
     """Work until a signal comes; answers what was still running when the grace was over."""
     engine = installation.engine(on_damage=_ask_to_stop)
     with webhooks.serving(installation, engine.dispatch) as address:
-        engine.start()
+        # Said first: what the first jobs complain of comes after it.
         log.info(
             "started",
             pid=os.getpid(),
@@ -79,6 +79,7 @@ def _run(installation: app.App) -> list[str]:
         for finding in vaults.findings(installation.configuration):
             if not finding.ok:
                 log.warning(finding.detail, remedy=finding.remedy)
+        engine.start()
         asked = signal.sigwait(_STOP)
         # From here on a second signal kills.
         for number in _STOP:
