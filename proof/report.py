@@ -119,8 +119,9 @@ class _Figures:
 
     def _cases(self, row: matrix.Row) -> str:
         ends = self._tests.of(row)
-        told = ", ".join(f"{n} {end}" for end, n in sorted(ends.items()) if end != "passed" and n)
-        return f"{ends.total()} cases, {told or 'all passed'}" if ends else ""
+        others = [f"{n} {end}" for end, n in sorted(ends.items()) if end != "passed"]
+        told = ", ".join([f"{ends['passed']} of {ends.total()} cases passed", *others])
+        return told if ends else ""
 
 
 def _row(cells: Iterable[str]) -> str:
