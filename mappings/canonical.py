@@ -14,12 +14,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from mappings.storable import KEY_MAX
+
 Minor = int
 """An amount in minor units; which currency, the record's ``currency`` field says."""
+
+Key = Annotated[str, msgspec.Meta(extra={"longest": KEY_MAX})]
+"""A text by which the store finds a record again; what is longer does not map."""
 
 OrderStatus = Literal["pending", "ready", "cancelled", "fulfilled", "ignored"]
 """What the channel says may be done with an order.
@@ -69,7 +74,7 @@ class Address(Record, frozen=True, kw_only=True):
     postcode: str = ""
     country: str = ""
     phone: str = ""
-    email: str = ""
+    email: Key = ""
 
 
 class TaxLine(Record, frozen=True, kw_only=True):
@@ -101,7 +106,7 @@ class OrderLine(Record, frozen=True, kw_only=True):
     ``quantity`` of zero or less parks the line; the payload's own figure is kept.
     """
 
-    channel_line_id: str
+    channel_line_id: Key
     channel_sku: str = ""
     channel_product_id: str = ""
     title: str = ""
@@ -131,7 +136,7 @@ class Payment(Record, frozen=True, kw_only=True):
 
 
 class RefundLine(Record, frozen=True, kw_only=True):
-    channel_line_id: str
+    channel_line_id: Key
     quantity: Decimal = Decimal(0)
     amount: Minor
     tax_amount: Minor = 0
@@ -140,7 +145,7 @@ class RefundLine(Record, frozen=True, kw_only=True):
 class Refund(Record, frozen=True, kw_only=True):
     """Money given back. ``amount`` is positive and contains tax."""
 
-    external_id: str
+    external_id: Key
     amount: Minor
     reason: str = ""
     refunded_at: datetime | None = None
@@ -150,8 +155,8 @@ class Refund(Record, frozen=True, kw_only=True):
 class Order(Record, frozen=True, kw_only=True):
     """One sales order of a channel, as the channel reports it; totals are never recomputed."""
 
-    channel_order_id: str
-    channel_order_name: str = ""
+    channel_order_id: Key
+    channel_order_name: Key = ""
     sub_channel: str = ""
     status: OrderStatus
     source_version: str
@@ -181,7 +186,7 @@ class Listing(Record, frozen=True, kw_only=True):
     """One sellable variant on a channel; ``external_variant_id`` names it within the channel."""
 
     external_product_id: str
-    external_variant_id: str
+    external_variant_id: Key
     external_sku: str = ""
     title: str = ""
     gtin: str = ""
@@ -197,7 +202,7 @@ class Listing(Record, frozen=True, kw_only=True):
 class StockCount(Record, frozen=True, kw_only=True):
     """An absolute count reported by an outside location (3PL, WMS, file)."""
 
-    sku: str
+    sku: Key
     on_hand: Decimal
     location_code: str = ""
     observed_at: datetime | None = None
@@ -205,13 +210,13 @@ class StockCount(Record, frozen=True, kw_only=True):
 
 
 class ShippedLine(Record, frozen=True, kw_only=True):
-    sku: str = ""
-    channel_line_id: str = ""
+    sku: Key = ""
+    channel_line_id: Key = ""
     quantity: Decimal
 
 
 class Package(Record, frozen=True, kw_only=True):
-    tracking_number: str
+    tracking_number: Key
     carrier: str = ""
     tracking_url: str = ""
     lines: tuple[ShippedLine, ...] = ()
@@ -220,8 +225,8 @@ class Package(Record, frozen=True, kw_only=True):
 class Shipment(Record, frozen=True, kw_only=True):
     """What a location shipped against a fulfilment order; ``reference`` is our own key."""
 
-    reference: str
-    external_id: str
+    reference: Key
+    external_id: Key
     state: Literal["processing", "shipped", "cancelled", "exception"]
     carrier: str = ""
     service_name: str = ""
@@ -284,8 +289,8 @@ class LabelRequest(Record, frozen=True, kw_only=True):
 class Label(Record, frozen=True, kw_only=True):
     """A bought label. ``cost`` is in minor units of ``currency``."""
 
-    external_id: str
-    tracking_number: str
+    external_id: Key
+    tracking_number: Key
     carrier: str
     service_code: str
     cost: Minor

@@ -178,4 +178,6 @@ def _produced(field: FieldPlan, scope: Scope) -> Any:
         if value is None:
             return None
         value = step(value, scope)
+    if field.longest is not None and value is not None and len(value) > field.longest:
+        raise Unfit(f"longer than the {field.longest} characters by which anything is found again")
     return value

@@ -21,8 +21,6 @@ from mappings.limits import Steps, TooManySteps
 from mappings.plan import RecordPlan
 from mappings.problems import ItemProblem, MappingError, Problem, shown
 
-_ENDLESS = f"longer than the {storable.KEY_MAX} characters by which anything is found again"
-
 
 class Mapped(msgspec.Struct, frozen=True):
     """A canonical record, and the items of it that did not map (``at_fault = "item"``)."""
@@ -54,9 +52,7 @@ class Definition:
         Of JSON only what the definition reads is decoded; the outcome is that of the whole.
         Raises ``MappingError`` with every problem of the payload, those of spared items included.
         """
-        mapped = self._of_text(payload) if isinstance(payload, bytes) else self._whole(payload)
-        self._refuse(storable.key_too_long(mapped.record), _ENDLESS)
-        return mapped
+        return self._of_text(payload) if isinstance(payload, bytes) else self._whole(payload)
 
     def _of_text(self, payload: bytes) -> Mapped:
         made = self._of_json(payload)

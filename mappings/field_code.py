@@ -56,11 +56,21 @@ def write_required(field: FieldPlan, place: Place) -> str:
         value = _step(step, value, place)
         if _may_be_null(step):
             _leave(f"{value} is None", place)
-    return value
+    return _bounded(value, field, place)
 
 
 def write_optional(field: FieldPlan, place: Place, absent: str) -> str:
     """Write a field that becomes ``absent`` where nothing is there."""
+    return _bounded(_optional(field, place, absent), field, place)
+
+
+def _bounded(value: str, field: FieldPlan, place: Place) -> str:
+    if field.longest is not None:
+        _leave(f"{place.source.use(len)}({value}) > {field.longest}", place)
+    return value
+
+
+def _optional(field: FieldPlan, place: Place, absent: str) -> str:
     source = place.source
     value = _found(field, place)
     steps = _needed(field)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -24,7 +24,9 @@ def record_fields(cls: type[Record]) -> Mapping[str, msgspec.structs.FieldInfo]:
 
 
 def members(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union; any other type alone."""
+    """The alternatives of a union; any other type alone, without what is annotated."""
+    if typing.get_origin(hint) is Annotated:
+        return members(hint.__origin__)
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return typing.get_args(hint)
     return (hint,)
@@ -33,6 +35,12 @@ def members(hint: Any) -> tuple[Any, ...]:
 def without_none(hint: Any) -> Any:
     """The one type beside None. Canonical fields have no wider unions."""
     return next(member for member in members(hint) if member is not type(None))
+
+
+def longest(hint: Any) -> int | None:
+    """Characters that a text of the type may have; None where it says nothing of that."""
+    noted = (note for note in getattr(hint, "__metadata__", ()) if isinstance(note, msgspec.Meta))
+    return next((note.extra["longest"] for note in noted if note.extra), None)
 
 
 def nested_record(hint: Any) -> type[Record] | None:
@@ -87,6 +95,9 @@ def named(hint: Any) -> str:
     ('text', 'a decimal', 'one of a, b', 'a time')
     """
     plain = without_none(hint)
+    most = longest(hint)
+    if most is not None:
+        return f"text of at most {most} characters"
     if typing.get_origin(plain) is Literal:
         return f"one of {', '.join(typing.get_args(plain))}"
     words = {
@@ -104,6 +115,9 @@ def named(hint: Any) -> str:
 def converted(value: Any, hint: Any) -> Any:
     """A constant of a definition as the field's type. Raises ``msgspec.ValidationError``."""
     made = msgspec.convert(value, hint, strict=False)
+    most = longest(hint)
+    if most is not None and len(made) > most:
+        raise msgspec.ValidationError(f"longer than {most} characters")
     if isinstance(made, Decimal):
         try:
             return exact(made)

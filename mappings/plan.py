@@ -23,7 +23,7 @@ class FieldPlan:
     """One field: what ``expression`` finds goes through ``steps`` from left to right.
 
     ``blank_is_null``: empty text means nothing is there. ``fallback``: what the field is then.
-    ``spot``: the file and line that say so.
+    ``longest``: characters that may come of it. ``spot``: the file and line that say so.
     """
 
     name: str
@@ -31,6 +31,7 @@ class FieldPlan:
     steps: tuple[Step, ...]
     blank_is_null: bool
     fallback: Any
+    longest: int | None
     personal: bool
     spot: Spot
 

@@ -206,6 +206,7 @@ class _Planner:
             steps=steps,
             blank_is_null=info is not None and (info.required or not text),
             fallback=self._fallback(field, info),
+            longest=fieldtypes.longest(wanted) if info else None,
             personal=_personal(target, field.name, source),
             spot=spot,
         )

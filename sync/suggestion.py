@@ -91,8 +91,19 @@ _ORDER = (
          r"discount"), _is_number, _MONEY),
     Rule("note", (r"(customer|buyer|order)_?(note|comment|message)", r"note|comment"), _is_text),
 )  # fmt: skip
-_CREATED = (r"(date_)?created.*", r"placed.*", r"order(ed)?_?(date|at|time).*", r"date|timestamp")
-_UPDATED = (r"(date_)?(updated|modified|changed).*", r"last_(update|modified|change).*")
+# A shop that says both the local and the universal time means the same moment by them.
+_CREATED = (
+    r"(date_)?created.*_(gmt|utc)",
+    r"(date_)?created.*",
+    r"placed.*",
+    r"order(ed)?_?(date|at|time).*",
+    r"date|timestamp",
+)
+_UPDATED = (
+    r"(date_)?(updated|modified|changed).*_(gmt|utc)",
+    r"(date_)?(updated|modified|changed).*",
+    r"last_(update|modified|change).*",
+)
 _STATUS = (r"status", r"(order_)?(status|state)", r"state", r"fulfil?lment_status")
 
 _LINE = (

@@ -12,8 +12,7 @@ import click
 import msgspec
 
 from jobs import app, source_warnings
-from jobs.commands.options import as_json, opened, require_connection, settings_option
-from jobs.commands.replay import moment
+from jobs.commands.options import as_json, moment, opened, require_connection, settings_option
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
 from jobs.settings_loader import Configuration

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
 from connectors.base import PullsOrders
 from jobs import accountable
 from jobs.app import App
-from jobs.commands.options import as_json, opened, require_connection, settings_option
+from jobs.commands.options import as_json, moment, opened, require_connection, settings_option
 from jobs.listing import show_json, shown
 from jobs.problems import UsageProblem
 from sync.replay import Replay, Replayed
 
-_AGE = re.compile(r"(\d{1,5})([dh])")
-_ASK = "Write 30d, 12h, 2026-11-01 or 2026-11-01T08:30:00+01:00."
 RESULTS = {
     "unparked": "flows on",
     "changed": "changed",
@@ -98,21 +93,3 @@ def _tell(done: Replayed) -> None:
         click.echo(f"  differs in {shown(done.fields)}")
     for sentence in done.consequences:
         click.echo(f"  {shown(sentence)}")
-
-
-def moment(text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """``30d`` and ``12h`` before ``now``, a date (its midnight in ``zone``) or a time, in UTC.
-
-    Raises ``UsageProblem``.
-    """
-    if age := _AGE.fullmatch(text):
-        number = int(age[1])
-        span = timedelta(days=number) if age[2] == "d" else timedelta(hours=number)
-        return now - span
-    try:
-        if "T" not in text and " " not in text:
-            return datetime.combine(date.fromisoformat(text), time(), zone).astimezone(UTC)
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageProblem(f"--since {text!r} is no time.", _ASK) from None
-    return (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)

@@ -134,8 +134,8 @@ def look_up(value: object, *, table: list[Any] | None, key: str, give: str) -> A
     >>> look_up(75, table=[{"rate_id": "75", "label": "State Tax"}], key="rate_id", give="label")
     'State Tax'
     """
-    wanted = text(value)
     kind = type(value)
+    wanted = str(value) if kind is int else text(value)
     for row in table or ():
         if isinstance(row, dict):
             found = row.get(key)

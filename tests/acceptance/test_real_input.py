@@ -217,4 +217,4 @@ def test_the_times_and_lines_of_a_recorded_order_arrive(
     told = [(str(p["id"]), p["sku"], Decimal(p["quantity"])) for p in payload["line_items"]]
     assert [(one.channel_line_id, one.channel_sku, one.qty_ordered) for one in lines] == told
     # No SKU of ours is known yet: each line waits, and says by which command it goes on.
-    assert all("sku alias" in one.park_detail for one in lines if one.park_reason == "unmapped")
+    assert all("sku link" in one.park_detail for one in lines if one.park_reason == "unmapped")

@@ -202,12 +202,15 @@ def test_a_suggestion_reads_the_payload_it_was_made_of(tmp_path: Path) -> None:
 
 
 def test_a_suggestion_for_a_shop_we_know_comes_near_its_definition(tmp_path: Path) -> None:
-    payload = woo_order(1, {"A": 2, "B": 1})
+    # The shop's own clock comes first in what it sends, and is not UTC.
+    local = {"date_created": "2020-01-01T01:00:00", "date_modified": "2020-01-01T01:30:00"}
+    payload = {**local, **woo_order(1, {"A": 2, "B": 1})}
     guessed = made(tmp_path, payload)
     right = Definitions.load()["woocommerce.orders"].apply(payload).record
     for name in ("channel_order_id", "currency", "grand_total", "shipping_total", "tax_total"):
         assert getattr(guessed, name) == getattr(right, name), name
     assert guessed.placed_at == right.placed_at
+    assert guessed.channel_updated_at == right.channel_updated_at
     assert [line.line_total for line in guessed.lines] == [line.line_total for line in right.lines]
     assert guessed.ship_to.street == right.ship_to.street
 

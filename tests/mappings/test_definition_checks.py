@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mappings import Definition, DefinitionProblem, Definitions, DefinitionsInvalid
+from mappings import (
+    Definition,
+    DefinitionProblem,
+    Definitions,
+    DefinitionsInvalid,
+    MappingError,
+)
 from mappings.library import SHIPPED
 
 Define = Callable[[str], Definition]
@@ -27,6 +33,23 @@ def test_every_shipped_definition_loads(definitions: Definitions) -> None:
     assert {"woocommerce.orders", "amazon.orders"} <= set(definitions)
     assert definitions["woocommerce.orders"].target == "Order"
     assert definitions["woocommerce.orders"].version.isdigit()
+
+
+def test_what_is_found_again_by_a_text_is_given_none_that_no_database_indexes(
+    define: Define,
+) -> None:
+    long, kept = "x" * 321, "x" * 320
+    body = (
+        'target = "StockCount"\n[fields]\non_hand = {{ from = "n", as = "quantity" }}\nsku = {}\n'
+    )
+    for given in (f'{{ value = "{long}" }}', f'{{ from = "sku", default = "{long}" }}'):
+        (fault,) = faults(define, body.format(given))
+        assert fault.endswith("is not text of at most 320 characters")
+    definition = define(body.format('"sku"'))
+    assert definition.apply({"sku": kept, "n": 1}).record.sku == kept
+    for payload in ({"sku": long, "n": 1}, b'{"sku": "%s", "n": 1}' % long.encode()):
+        with pytest.raises(MappingError, match="sku: longer than the 320 characters"):
+            definition.apply(payload)
 
 
 def test_all_faults_of_a_file_are_told_at_once(define: Define) -> None:

@@ -229,7 +229,7 @@ _PATHS = st.lists(
 
 @given(st.dictionaries(st.sampled_from("abc"), _JSON), _PATHS)
 def test_what_an_example_answers_raises_no_doubt(payload: dict[str, Any], path: str) -> None:
-    field = FieldPlan("x", parse(path), (), False, OMIT, False, Spot("", 0))
+    field = FieldPlan("x", parse(path), (), False, OMIT, None, False, Spot("", 0))
     plan = RecordPlan(None, dict, {}, (field,), (), ())
     found = doubts(plan, of_examples([payload]))
     assert found == [] or says_nothing(jmespath.search(path, payload))

@@ -185,7 +185,7 @@ def unknown_sku_linked(bench: Bench) -> None:
         catalogue.add_alias(
             conn, sku_id=bench.skus["A"], value="OLD", connection_id=None, scheme="channel_sku"
         )
-        assert parked.unpark_lines(conn, bench.hub.links["shop"], bench.clock.now()) == 2
+        assert parked.unpark_lines(conn, [bench.hub.links["shop"]], bench.clock.now()) == 2
 
 
 def unreadable_line(bench: Bench) -> None:

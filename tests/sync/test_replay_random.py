@@ -75,4 +75,4 @@ def link_ghost(bench: Bench) -> None:
         catalogue.add_alias(
             conn, sku_id=bench.skus["C"], value="GHOST", connection_id=None, scheme="channel_sku"
         )
-        parked.unpark_lines(conn, bench.hub.links["shop"], bench.clock.now())
+        parked.unpark_lines(conn, [bench.hub.links["shop"]], bench.clock.now())

@@ -32,8 +32,8 @@ def broken(what: str) -> dict[str, Any]:
             order["number"] = endless()
         case "the address":
             order["billing"] = {**order["billing"], "email": f"{endless()}@shop.example"}
-        case "a line":
-            order["line_items"][0]["id"] = endless()
+        case "a refund":
+            order["refunds"] = [{"id": endless(), "reason": "", "total": "-1.00"}]
         case "a date far ahead":
             order["date_modified_gmt"] = "9999-12-31T23:59:59"
         case "a date that never was":
@@ -43,7 +43,14 @@ def broken(what: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "what",
-    ["the id", "the number", "the address", "a line", "a date far ahead", "a date that never was"],
+    [
+        "the id",
+        "the number",
+        "the address",
+        "a refund",
+        "a date far ahead",
+        "a date that never was",
+    ],
 )
 def test_one_record_is_parked_and_the_others_are_taken(bench: Bench, what: str) -> None:
     page = [woo_order(1, {"A": 1}), broken(what), woo_order(3, {"B": 1})]
@@ -61,6 +68,17 @@ def test_one_record_is_parked_and_the_others_are_taken(bench: Bench, what: str) 
     assert payload["line_items"]
     assert len(shown.order) <= KEY_MAX
     assert shown.detail
+
+
+def test_a_line_of_an_endless_id_waits_alone(bench: Bench) -> None:
+    order = woo_order(1, {"A": 1, "B": 1})
+    order["line_items"][1]["id"] = endless()
+    bench.shop.pages = [[order]]
+    bench.run(intake.pull_orders, "shop")
+    with bench.store.read() as conn:
+        lines = conn.execute(select(t.order_line).order_by(t.order_line.c.line_no)).all()
+    assert [(line.park_reason == "mapping") for line in lines] == [False, True]
+    assert "channel_line_id: longer than the 320 characters" in lines[1].park_detail
 
 
 def test_the_longest_key_that_is_taken_can_be_kept(bench: Bench) -> None:
