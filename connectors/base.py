@@ -143,11 +143,13 @@ class Hooks:
     ``topics``: a glob on the vendor's topic -> the streams that it may have changed, by their names
     in ``every``. A topic that none fits is kept and nudges nothing. ``headers``: those worth
     keeping, in lower case. ``enter``: where ops say at the vendor what to send where.
+    ``shows_after_s``: how long after a webhook a read may not show yet what it was about.
     """
 
     topics: Mapping[str, Sequence[str]]
     headers: Sequence[str]
     enter: str
+    shows_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +343,7 @@ class CancelsFulfilmentOrders(Protocol):
 @runtime_checkable
 class BuysLabels(Protocol):
     def quote_rates(self, request: c.LabelRequest) -> Sequence[c.RateQuote]:
-        """Offers for the parcel, cheapest first."""
+        """Offers for the parcel, cheapest first. May raise ``Rejected`` where there are none."""
         ...
 
     def buy_labels(self, requests: Mapping[str, c.LabelRequest]) -> Sequence[Outcome]:
@@ -390,10 +392,22 @@ class EstimatesRates(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What a carrier tells of one parcel: its events, oldest first.
+
+    ``findings`` tell people of events that cannot be read; the others are good.
+    """
+
+    events: Sequence[c.TrackingEvent] = ()
+    findings: Sequence[Finding] = ()
+
+
 @runtime_checkable
 class Tracks(Protocol):
-    def track(self, external_id: str) -> Sequence[c.TrackingEvent]:
-        """Events of one label's parcel, oldest first."""
+    def track(self, external_id: str) -> Tracked:
+        """What happened to one label's parcel. Raises ``Rejected`` where just this parcel cannot
+        be followed."""
         ...
 
 

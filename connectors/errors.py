@@ -55,6 +55,10 @@ class Unreachable(Retryable):
     """No usable answer came back, and nothing was changed by asking."""
 
 
+class Unreadable(Unreachable):
+    """An answer came of which nobody can tell what it says; it may be the same for ever."""
+
+
 class Rejected(CrossdockError):
     """The other side understood and refused. ``code`` is its word, ``status`` the HTTP status."""
 

@@ -7,6 +7,7 @@ Quirks this connector lives with (ShipEngine OpenAPI v1):
 * a second label may carry the same key, and looking it up answers only the earliest, voided or
   not: the list of the shipment's labels is what counts;
 * voiding answers 200 also when it was refused;
+* rates answer 200 without any also when no carrier could be asked: their status and errors tell;
 * an estimate lists a service once for every kind of packaging, also envelopes that goods of that
   weight never fit into.
 """
@@ -33,8 +34,9 @@ from connectors.base import (
     Push,
     Rate,
     Status,
+    Tracked,
 )
-from connectors.errors import Ambiguous, Rejected, Unreachable
+from connectors.errors import Ambiguous, CrossdockError, Rejected, Unreachable, Unreadable
 from connectors.hooks import HookConfig, hook, require_proof, subject_of
 from connectors.http import Door, Reply, segment
 from connectors.outcomes import in_chunks, settle
@@ -42,6 +44,9 @@ from connectors.paging import TokenGuard
 from connectors.skew import skew_finding
 from mappings import Definition, MappingError
 from mappings import canonical as c
+from mappings.problems import Unfit
+from mappings.transforms.amounts import currency, money, money_sum
+from mappings.transforms.times import utc
 
 LONGEST_REFERENCE = 50
 
@@ -148,7 +153,10 @@ class ShipEngine:
         return hook(event_id, about.resource_type or "", about.resource_url, None)
 
     def quote_rates(self, request: c.LabelRequest) -> Sequence[c.RateQuote]:
-        """Offers without errors, cheapest first; those in the request's currency before others."""
+        """Offers without errors, cheapest first; those in the request's currency before others.
+
+        Raises ``Rejected`` where there are none, and ``Unreachable`` where there may be some later.
+        """
         options: dict[str, Any] = {"carrier_ids": list(self._config.carrier_ids)}
         if self._config.service_codes:
             options["service_codes"] = list(self._config.service_codes)
@@ -156,8 +164,10 @@ class ShipEngine:
         # Asking twice costs nothing.
         reply = self._api.post("/rates", op="calculateRates", json=body, idempotent=True)
         with reply.reading():
-            offers = reply.object("rate_response")["rate_response"].get("rates") or []
-            buyable = [offer for offer in offers if self._buyable(offer)]
+            answer = reply.object("rate_response")["rate_response"]
+            buyable = [offer for offer in answer.get("rates") or [] if self._buyable(offer)]
+            if not buyable:
+                raise _no_rates(reply, answer)
         quotes: list[c.RateQuote] = [self._rate.apply(offer).record for offer in buyable]
         return sorted(quotes, key=lambda quote: (quote.currency != request.currency, quote.amount))
 
@@ -200,30 +210,17 @@ class ShipEngine:
         return next(iter(found), None)
 
     def list_effects(self, since: datetime, until: datetime) -> Iterator[Sequence[Effect]]:
-        """Every label bought in the time, with its price."""
+        """Every label bought in the time, also those that others made, with its price.
+
+        No field of a label is required by the contract (``label``): one that could not be shipped
+        with, for it has no tracking number yet or ever, is there and costs all the same.
+        """
         window = {
             name: moment.astimezone(UTC).isoformat(timespec="seconds")
             for name, moment in (("created_at_start", since), ("created_at_end", until))
         }
         for labels in self._listed(window):
-            yield [self._effect(label) for label in labels if label.get("status") != "error"]
-
-    def _effect(self, body: Mapping[str, Any]) -> Effect:
-        label: c.Label = _read(self._label, body)
-        try:
-            placed_at = datetime.fromisoformat(body["created_at"])
-        except (LookupError, TypeError, ValueError) as error:
-            raise Unreachable(f"Label {label.external_id} has no time: {error}") from error
-        return Effect(
-            kind="label",
-            reference=str(body.get("external_shipment_id") or ""),
-            external_id=label.external_id,
-            live=_is_live(body),
-            placed_at=placed_at,
-            cost=label.cost,
-            currency=label.currency,
-            remedy=f"void label {label.external_id}, which gives the money back",
-        )
+            yield [_effect(label) for label in labels if label.get("status") != "error"]
 
     def void_label(self, external_id: str) -> Outcome:
         """``applied``: voided, also before; the money comes back when the carrier agrees."""
@@ -235,13 +232,21 @@ class ShipEngine:
         status: Status = "applied" if done else "rejected"
         return Outcome(external_id, status, external_id, code=code, message=message)
 
-    def track(self, external_id: str) -> Sequence[c.TrackingEvent]:
-        """What happened to the parcel, oldest first."""
+    def track(self, external_id: str) -> Tracked:
+        """What happened to the parcel. No field of an event is required by the contract
+        (``track_event``), so one that cannot be read says nothing of the others."""
         path = f"/labels/{segment(external_id)}/track"
         reply = self._api.get(path, op="trackLabel")
-        found = reply.rows("events") if reply.object().get("events") else []
-        events: list[c.TrackingEvent] = [_read(self._event, event) for event in found]
-        return sorted(events, key=lambda event: event.occurred_at)
+        events: list[c.TrackingEvent] = []
+        findings: list[Finding] = []
+        with reply.reading():
+            told = list(reply.object().get("events") or [])
+        for event in told:
+            try:
+                events.append(self._event.apply(event).record)
+            except MappingError as error:
+                findings.append(_unread(external_id, error))
+        return Tracked(sorted(events, key=lambda event: event.occurred_at), findings)
 
     def _listed(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
         """Pages of the labels that fit, oldest first."""
@@ -263,8 +268,6 @@ class ShipEngine:
         if len(request.reference) > LONGEST_REFERENCE:
             raise Rejected(f"{request.reference} is longer than {LONGEST_REFERENCE} characters.")
         quotes = self.quote_rates(request)
-        if not quotes:
-            raise Rejected("No carrier offers a rate for this parcel.", "no_rates_returned")
         context = {
             "external_shipment_id": request.reference,
             "carrier_id": quotes[0].carrier_id,
@@ -304,8 +307,62 @@ class ShipEngine:
         )
 
 
+def _no_rates(reply: Reply, answer: Mapping[str, Any]) -> CrossdockError:
+    """Why there are none, in the words of ShipEngine and its carriers.
+
+    ``working`` means that carriers are still asked, and a ``system`` error that one had trouble of
+    its own (``rate_response_status``, ``error_type``): neither says anything of the parcel.
+    """
+    errors = answer.get("errors") or []
+    said = [error.get("message") for error in errors]
+    for offer in (*(answer.get("rates") or []), *(answer.get("invalid_rates") or [])):
+        said += offer.get("error_messages") or []
+    words = "; ".join(dict.fromkeys(f"{one}" for one in said if one))
+    sentence = reply.unclear(f"has no rate for this parcel: {words or 'no carrier says why'}")
+    for_now = answer.get("status") == "working" or any(
+        error.get("error_type") == "system" or error.get("error_code") == "rate_limit_exceeded"
+        for error in errors
+    )
+    return sentence if for_now else Rejected(f"{sentence}", "no_rates_returned")
+
+
 def _is_live(label: Mapping[str, Any]) -> bool:
     return not label.get("voided") and label.get("status") not in ("voided", "error")
+
+
+def _effect(label: Mapping[str, Any]) -> Effect:
+    number = str(label["label_id"])
+    try:
+        placed_at = utc(label.get("created_at"))
+    except Unfit as error:
+        raise Unreachable(f"Label {number} has no time that can be read: {error}") from error
+    cost, code = _price(label)
+    return Effect(
+        kind="label",
+        reference=str(label.get("external_shipment_id") or ""),
+        external_id=number,
+        live=_is_live(label),
+        placed_at=placed_at,
+        cost=cost,
+        currency=code,
+        remedy=f"void label {number}, which gives the money back",
+    )
+
+
+def _price(label: Mapping[str, Any]) -> tuple[int | None, str]:
+    """What was charged in minor units, and its currency; null where that cannot be read."""
+    try:
+        shipping, insurance = label["shipment_cost"], label.get("insurance_cost") or {}
+        code = currency(shipping["currency"])
+        charged = money(shipping["amount"], currency=code)
+        return charged + money_sum([insurance.get("amount")], currency=code), code
+    except (LookupError, TypeError, AttributeError, Unfit):
+        return None, ""
+
+
+def _unread(external_id: str, error: MappingError) -> Finding:
+    remedy = "Look the parcel up at its carrier; a new code goes into the mapping definition."
+    return Finding(f"an event of label {external_id}", False, str(error), remedy)
 
 
 def _read(definition: Definition, body: Mapping[str, Any]) -> Any:
@@ -314,4 +371,4 @@ def _read(definition: Definition, body: Mapping[str, Any]) -> Any:
     try:
         return definition.apply(body).record
     except MappingError as error:
-        raise Unreachable(f"ShipEngine answered with data that cannot be read: {error}") from error
+        raise Unreadable(f"ShipEngine answered with data that cannot be read: {error}") from error

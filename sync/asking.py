@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Row
 
 from connectors.base import PollsSubmissions
-from connectors.errors import Ambiguous, Rejected, Retryable, VendorDown
+from connectors.errors import Ambiguous, Rejected, Retryable, Unreadable, VendorDown
 from state import intents
 from sync.context import Hub, Link, Run
 from sync.pushes import BY_NAME, Find
@@ -103,6 +103,10 @@ class _Inquiry:
             found = self._ask(lambda: find(self.link.connector, row.body), [row])
         except VendorDown:
             raise
+        except Unreadable as trouble:
+            if self.hub.clock.now() - row.sent_at >= FOUND_WITHIN:
+                self._leave_to_a_person(row, f"it cannot be looked up: {trouble}")
+            return
         except Retryable:
             return
         except Ambiguous as several:

@@ -201,7 +201,7 @@ def test_every_request_to_shipengine_is_in_its_contract(
             ship_from=WAREHOUSE, ship_to=address, weight_g=2000, ship_at=START + timedelta(days=1)
         )
         assert shipengine_account.estimate_rates(priced)
-    assert shipengine_account.track(bought.remote_id)
+    assert shipengine_account.track(bought.remote_id).events
     assert shipengine_account.void_label(bought.remote_id).status == "applied"
     assert shipengine_account.check()[0].ok
 

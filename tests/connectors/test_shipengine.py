@@ -11,7 +11,7 @@ import pytest
 import respx
 from pydantic import ValidationError
 
-from connectors.base import BuysLabels, Connector, EstimatesRates, Tracks
+from connectors.base import BuysLabels, Connector, Effect, EstimatesRates, Tracks
 from connectors.errors import Ambiguous, ConfigProblem, Rejected, Unreachable
 from connectors.shipengine import ShipEngine, ShipEngineConfig
 from mappings import Definitions
@@ -328,8 +328,6 @@ def test_fault_row_33_a_label_that_cannot_be_read_is_asked_for_again(
     vendor.get(f"{V1}/labels").respond(json={"labels": [unreadable], "pages": 1})
     with pytest.raises(Unreachable, match="cannot be read"):
         stub.find_label("FO-1")
-    with pytest.raises(Unreachable):
-        list(stub.list_effects(START, START + timedelta(days=1)))
     vendor.post(f"{V1}/rates").respond(json={"rate_response": {"rates": [RATE]}})
     conflict = [{"error_code": "identifier_conflict", "message": "it is taken"}]
     vendor.post(f"{V1}/labels").respond(400, json={"errors": conflict})
@@ -345,6 +343,47 @@ def test_fault_row_33_a_label_without_a_name_is_no_second_label(
     vendor.get(f"{V1}/labels").respond(json={"labels": [LABEL | {"label_id": None}], "pages": 1})
     with pytest.raises(Unreachable):
         stub.find_label("FO-1")
+
+
+@pytest.mark.parametrize(
+    ("odd", "price"),
+    [
+        ({"tracking_number": None}, (430, "EUR")),
+        ({"tracking_number": "", "trackable": False}, (430, "EUR")),
+        ({"status": "processing", "tracking_number": None}, (430, "EUR")),
+        ({"voided": None, "insurance_cost": None}, (410, "EUR")),
+        ({"shipment_cost": None}, (None, "")),
+        ({"shipment_cost": {"currency": "eur", "amount": None}}, (None, "")),
+        ({"shipment_cost": {"currency": "eur", "amount": 4.125}}, (None, "")),
+        ({"shipment_cost": {"currency": "xxx", "amount": 4.1}}, (None, "")),
+        ({"insurance_cost": 5}, (None, "")),
+    ],
+)
+def test_a_label_that_nobody_could_ship_with_is_listed_and_hides_no_other(
+    stub: ShipEngine, vendor: respx.MockRouter, odd: dict[str, Any], price: tuple[Any, str]
+) -> None:
+    good = LABEL | {"created_at": "2026-11-02T08:00:00Z"}
+    labels = [good | {"label_id": "se-1"} | odd, good]
+    vendor.get(f"{V1}/labels").respond(json={"labels": labels, "pages": 1})
+    (first, second) = listed(stub)
+    assert (first.external_id, first.reference, first.live) == ("se-1", "FO-1", True)
+    assert (first.cost, first.currency) == price
+    assert (second.external_id, second.cost, second.placed_at) == ("se-900", 430, START)
+
+
+@pytest.mark.parametrize("gone", ["label_id", "created_at"])
+def test_a_label_without_id_or_time_is_not_passed_over(
+    stub: ShipEngine, vendor: respx.MockRouter, gone: str
+) -> None:
+    label = LABEL | {"created_at": "2026-11-02T08:00:00Z"} | {gone: None}
+    vendor.get(f"{V1}/labels").respond(json={"labels": [label], "pages": 1})
+    with pytest.raises(Unreachable):
+        listed(stub)
+
+
+def listed(engine: ShipEngine) -> list[Effect]:
+    pages = engine.list_effects(START, START + timedelta(days=1))
+    return [effect for page in pages for effect in page]
 
 
 # ---- void, track, check ------------------------------------------------------------------------
@@ -368,7 +407,7 @@ def test_a_label_is_voided_once_and_a_repeat_is_done(
 def test_events_come_oldest_first(engine: ShipEngine, clock: ManualClock) -> None:
     (outcome,) = engine.buy_labels({"k": parcel()})
     clock.advance(timedelta(hours=27).total_seconds())
-    events = engine.track(outcome.remote_id)
+    events = engine.track(outcome.remote_id).events
     assert [event.code for event in events] == ["label_created", "in_transit", "delivered"]
     assert [event.occurred_at - START for event in events] == [
         timedelta(0),
@@ -378,13 +417,43 @@ def test_events_come_oldest_first(engine: ShipEngine, clock: ManualClock) -> Non
     assert events[-1].place == "Bonn DE"
 
 
-def test_an_unknown_tracking_code_is_a_problem_and_not_a_guess(
-    stub: ShipEngine, vendor: respx.MockRouter
+@pytest.mark.parametrize(
+    ("unreadable", "why"),
+    [
+        ({"status_code": "ZZ", "occurred_at": "2026-11-02T08:00:00Z"}, "ZZ"),
+        ({"status_code": "IT", "occurred_at": None}, "occurred_at"),
+        (None, "not an object"),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_told_and_not_guessed_and_the_others_count(
+    stub: ShipEngine, vendor: respx.MockRouter, unreadable: Any, why: str
 ) -> None:
-    event = {"status_code": "ZZ", "occurred_at": "2026-11-02T08:00:00Z"}
-    vendor.get(f"{V1}/labels/se-1/track").respond(json={"events": [event]})
-    with pytest.raises(Unreachable, match="ZZ"):
+    good = {"status_code": "DE", "occurred_at": "2026-11-02T09:00:00Z"}
+    vendor.get(f"{V1}/labels/se-1/track").respond(json={"events": [unreadable, good]})
+    told = stub.track("se-1")
+    assert [event.code for event in told.events] == ["delivered"]
+    (finding,) = told.findings
+    assert (finding.ok, finding.subject) == (False, "an event of label se-1")
+    assert why in finding.detail
+
+
+def test_events_that_are_no_list_are_no_answer(stub: ShipEngine, vendor: respx.MockRouter) -> None:
+    vendor.get(f"{V1}/labels/se-1/track").respond(json={"events": 5})
+    with pytest.raises(Unreachable):
         stub.track("se-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(404, "invalid_identifier"), (400, "tracking_not_supported")]
+)
+def test_a_parcel_that_cannot_be_followed_is_refused(
+    stub: ShipEngine, vendor: respx.MockRouter, status: int, code: str
+) -> None:
+    errors = [{"error_code": code, "message": "no"}]
+    vendor.get(f"{V1}/labels/se-1/track").respond(status, json={"errors": errors})
+    with pytest.raises(Rejected) as caught:
+        stub.track("se-1")
+    assert caught.value.code == code
 
 
 def test_check_names_the_carriers_that_are_connected(build: Build, sandbox: Sandbox) -> None:
@@ -410,7 +479,7 @@ def test_the_whole_way_over_a_real_socket(build: Build, sandbox: Sandbox) -> Non
         (outcome,) = engine.buy_labels({"k": parcel()})
         assert isinstance(outcome.result, c.Label)
         label = httpx.get(outcome.result.label_url)
-        events = engine.track(outcome.remote_id)
+        events = engine.track(outcome.remote_id).events
         voided = engine.void_label(outcome.remote_id)
         engine.close()
     assert label.content.startswith(b"%PDF")

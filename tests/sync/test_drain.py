@@ -19,6 +19,7 @@ from connectors.errors import (
     Rejected,
     Retryable,
     Unreachable,
+    Unreadable,
     VendorDown,
 )
 from mappings import canonical as c
@@ -391,10 +392,29 @@ def test_fault_row_56_a_refused_look_up_proves_nothing_and_ends_with_a_person(
     assert bench.carrier.bought == 1
 
 
+@pytest.mark.parametrize(
+    ("trouble", "ends"),
+    [(Unreadable("a label without a price"), "review"), (Unreachable("timeout"), "unknown")],
+)
+def test_fault_row_56_what_can_never_be_read_ends_with_a_person_and_an_outage_does_not(
+    unknown_label: Bench, trouble: Exception, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = unknown_label
+    find_trouble(bench, trouble, monkeypatch)
+    push_labels(bench)
+    assert [row.state for row in rows(bench, "label")] == ["unknown", "done"]
+    bench.clock.advance(6 * 3600)
+    push_labels(bench)
+    (first, _) = rows(bench, "label")
+    assert first.state == ends
+    assert str(trouble) in first.message
+
+
 def test_fault_row_69_no_look_up_is_put_off_because_the_vendor_is_known_to_be_down(
     unknown_label: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = unknown_label
+    bench.clock.advance(6 * 3600)
     (first, *_) = rows(bench, "label")
     find_trouble(bench, VendorDown("carrier", bench.clock.now(), 300.0), monkeypatch)
     with pytest.raises(VendorDown):
