@@ -14,6 +14,7 @@ from typing import Any
 
 from connectors.base import Delivery, Finding, Hook, Hooks
 from connectors.hooks import hook, require_proof, signatures, subject_of
+from connectors.woo_window import SHOWS_AFTER
 
 SIGNATURE = "x-wc-webhook-signature"
 TOPIC = "x-wc-webhook-topic"
@@ -26,6 +27,7 @@ HOOKS = Hooks(
     topics={"order.*": ("orders",)},
     headers=(TOPIC, "x-wc-webhook-id", "x-wc-webhook-delivery-id", "x-wc-webhook-source"),
     enter="WooCommerce > Settings > Advanced > Webhooks: one each for order created and updated",
+    shows_after_s=SHOWS_AFTER.total_seconds(),
 )
 
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")

@@ -23,6 +23,10 @@ _SOONEST, _AHEAD = datetime(1990, 1, 1, tzinfo=UTC), timedelta(days=1)
 LAG = timedelta(seconds=5)
 """The newest seconds are left out: their transactions may not be committed yet."""
 
+SHOWS_AFTER = LAG + timedelta(seconds=3)
+"""A change of this age lies in the window, which ends before a whole second; the rest is for a
+shop's clock that is ahead of ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

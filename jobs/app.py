@@ -105,7 +105,22 @@ class App:
             lease_s=lease_s,
             stop=self.stop,
             dice=self.dice,
+            shows_after=self._shows_after(),
         )
+
+    def _shows_after(self) -> dict[str, timedelta]:
+        """The streams that are to be read again some time after a webhook, and how long."""
+        found = {}
+        for name, link in self.hub.links.items():
+            hooks = link.connector.info.hooks
+            if hooks is None or not hooks.shows_after_s:
+                continue
+            nudged = {every for named in hooks.topics.values() for every in named}
+            for job in self.jobs_of(name):
+                if job.every in nudged:
+                    after = timedelta(seconds=hooks.shows_after_s)
+                    found[streams.key_of(job.name, name)] = after
+        return found
 
     def _sender(self, owner: str) -> Sender:
         life = owners.of_process(self.hub.store, owner)

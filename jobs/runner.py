@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from threading import Event
 
 import structlog
+from sqlalchemy import Connection
 
 from jobs.clock import Clock
 from jobs.heartbeat import Heartbeat
 from jobs.running import JobRun, Order, as_current
-from state import runs, streams
+from state import hook_events, runs, streams
 from state.errors import LostLease
 from state.runs import Result, RunState
 from state.streams import Claim
@@ -47,7 +48,10 @@ def no_hint(_: Collection[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Knows how to run every job. ``lease_s``: real seconds. ``owner``: who we are, in the row."""
+    """Knows how to run every job. ``lease_s``: real seconds. ``owner``: who we are, in the row.
+
+    ``shows_after``: by stream, how long after a webhook a read may not show yet what it was about.
+    """
 
     hub: Hub
     jobs: Mapping[str, JobFunction]
@@ -58,6 +62,7 @@ class Runner:
     stop: Event = field(default_factory=Event)
     hint: Callable[[Collection[str]], None] = no_hint
     dice: random.Random = field(default_factory=random.Random)
+    shows_after: Mapping[str, timedelta] = field(default_factory=dict)
 
     def run_due(self, key: str) -> Ended | None:
         """Run the stream if it is due and free; null when it is not."""
@@ -85,12 +90,12 @@ class Runner:
                 verdict = outcomes.attempt(lambda: self.jobs[held.job](self.hub, run))
         except KeyboardInterrupt:
             interrupted = Verdict("retry", "interrupted by the operator", retry_after=0.0)
-            self._end(held, run, run_id, interrupted)
+            self._end(held, run, run_id, interrupted, now)
             raise
         finally:
             self.heartbeat.discard(held)
         try:
-            again = self._end(held, run, run_id, verdict)
+            again = self._end(held, run, run_id, verdict, now)
         except LostLease as lost:
             # Nothing was written after the take-over; who took over writes the end.
             again, verdict = False, outcomes.classify(lost)
@@ -102,7 +107,14 @@ class Runner:
             return None
         return self.hub.link_by_id(held.connection_id).name
 
-    def _end(self, held: Claim, run: JobRun, run_id: int | None, verdict: Verdict | None) -> bool:
+    def _end(
+        self,
+        held: Claim,
+        run: JobRun,
+        run_id: int | None,
+        verdict: Verdict | None,
+        started: datetime,
+    ) -> bool:
         now = self.clock.now()
         with self.hub.store.write() as conn:
             if run_id is not None:
@@ -113,12 +125,24 @@ class Runner:
                 streams.release(conn, held)
                 return False
             if verdict is None:
-                return streams.finish(conn, held, now)
+                again_at = self._again_at(conn, held, started)
+                return streams.finish(conn, held, now, again_at=again_at)
             retry_at = self._retry_at(held, verdict, now)
             streams.fail(conn, held, verdict.message, retry_at, counts=verdict.asked)
             if verdict.kind == "park_connection" and held.connection_id is not None:
                 streams.park_connection(conn, held.connection_id, verdict.message)
             return False
+
+    def _again_at(self, conn: Connection, held: Claim, started: datetime) -> datetime | None:
+        """When what the last webhook was about shows, if this run began before; null: it did not.
+
+        Asked of the events and not of the stream's want, which any run in between has used up.
+        """
+        after = self.shows_after.get(held.key)
+        if after is None or held.connection_id is None:
+            return None
+        came = hook_events.last_nudge(conn, held.connection_id, started - after)
+        return None if came is None else came + after
 
     def _retry_at(self, held: Claim, verdict: Verdict, now: datetime) -> datetime:
         wait = min(BACKOFF_MAX_S, 2.0 ** min(held.failures + 1, 10) * self.dice.uniform(1, 2))

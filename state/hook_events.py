@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, and_, delete, func, select
 
 from state import tables as t
 from state.batches import insert_of
@@ -81,6 +81,15 @@ def overview(conn: Connection, since: datetime) -> dict[int, Row[Any]]:
 def last(conn: Connection, connection_id: int) -> datetime | None:
     """When the last event of a connection came; null: none is kept."""
     query = select(func.max(_event.c.received_at)).where(_event.c.connection_id == connection_id)
+    found: datetime | None = conn.scalar(query)
+    return found
+
+
+def last_nudge(conn: Connection, connection_id: int, since: datetime) -> datetime | None:
+    """When the last event came after ``since`` that had a stream read; null: none did."""
+    nudge = and_(_event.c.connection_id == connection_id, _event.c.state == "nudged")
+    # Only the time in WHERE: a month of a connection's events is much more than what came since.
+    query = select(func.max(_event.c.received_at).filter(nudge)).where(_event.c.received_at > since)
     found: datetime | None = conn.scalar(query)
     return found
 

@@ -199,12 +199,18 @@ def seal(
         conn.execute(_WANT, {"keys": wanted, "now": now})
 
 
-def finish(conn: Connection, held: Claim, now: datetime) -> bool:
+def finish(
+    conn: Connection, held: Claim, now: datetime, *, again_at: datetime | None = None
+) -> bool:
     """End a run that went well; true when the stream is wanted again at once.
 
-    Whatever was requested since the claim is due now, the rest at the next interval.
+    Whatever was requested since the claim is due now, the rest at the next interval, or already at
+    ``again_at``.
     """
-    moments = {"last_success_at": now, "now": now, "again": now + timedelta(seconds=held.every_s)}
+    again = now + timedelta(seconds=held.every_s)
+    if again_at is not None:
+        again = min(again, again_at)
+    moments = {"last_success_at": now, "now": now, "again": again}
     ended = {"done": held.want, "failures": 0, "last_error": "", **_NOBODY}
     values = {**_named(held), "had_want": held.want, **moments, **ended}
     due_now = conn.execute(_FINISH, values).scalar()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -48,36 +48,37 @@ class Server:
         self._thread: threading.Thread | None = None
 
     def start(self, host: str, port: int) -> int:
-        listening: Future[int] = Future()
+        # In the caller's thread, and only then served in our own: whatever is wrong with the
+        # address is raised where somebody waits for it.
+        listening = self._loop.run_until_complete(self._listen(host, port))
         self._thread = threading.Thread(
-            target=self._run, args=(host, port, listening), name="web", daemon=True
+            target=self._run, args=(listening,), name="web", daemon=True
         )
         self._thread.start()
-        return listening.result()
+        return int(listening.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
         """No new connections; those that were received are answered, the others are dropped."""
         if self._thread is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
+        self._loop.close()
         self._pool.shutdown(wait=True)
 
-    def _run(self, host: str, port: int, listening: Future[int]) -> None:
-        asyncio.set_event_loop(self._loop)
+    async def _listen(self, host: str, port: int) -> asyncio.Server:
         try:
-            self._loop.run_until_complete(self._serve(host, port, listening))
-        finally:
-            self._loop.close()
+            return await asyncio.start_server(self._converse, host, port, backlog=_BACKLOG)
+        except ValueError as error:
+            # Names that cannot even be asked for: with an empty label, too long, with a zero byte.
+            raise OSError(f"{host!r} is no host name") from error
 
-    async def _serve(self, host: str, port: int, listening: Future[int]) -> None:
-        try:
-            server = await asyncio.start_server(self._converse, host, port, backlog=_BACKLOG)
-        except OSError as error:
-            listening.set_exception(error)
-            return
-        listening.set_result(server.sockets[0].getsockname()[1])
+    def _run(self, listening: asyncio.Server) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve(listening))
+
+    async def _serve(self, listening: asyncio.Server) -> None:
         await self._stopping.wait()
-        server.close()
+        listening.close()
         # Who was accepted just now begins, and is dropped with the others.
         await asyncio.sleep(0)
         for task in self._receiving:

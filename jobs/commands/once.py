@@ -117,16 +117,28 @@ def _connections(installation: app.App, job: Job, given: str | None) -> list[str
         if given is not None:
             raise UsageProblem(f"{job.name} belongs to no connection.", "Leave it out.")
         return [None]
-    able = [name for name, link in installation.hub.links.items() if job.suits(link.connector)]
+    links = installation.hub.links
+    able = [name for name in links if job in installation.jobs_of(name)]
     if given is None:
         if not able:
-            raise UsageProblem(f"No connection can {job.name}.", "See `crossdock connections`.")
+            remedy = _HOOKS_REMEDY if job.of_hooks else "See `crossdock connections`."
+            raise UsageProblem(f"No connection can {job.name}.", remedy)
         return list(able)
     require_connection(installation.configuration, given)
+    connector = links[given].connector
+    if not job.suits(connector):
+        raise UsageProblem(
+            f"{given} cannot {job.name}: a {connector.info.title} does not offer it."
+        )
     if given not in able:
-        kind = installation.hub.links[given].connector.info.title
-        raise UsageProblem(f"{given} cannot {job.name}: a {kind} does not offer it.")
+        raise UsageProblem(f"{given} cannot {job.name}: it takes no webhooks.", _HOOKS_REMEDY)
     return [given]
+
+
+_HOOKS_REMEDY = (
+    "Webhooks need the connection's webhook_secret, and listen and public_url under [web]:"
+    " docs/webhooks.md."
+)
 
 
 def _approved(installation: app.App, job: Job, names: list[str | None], number: int) -> str | None:

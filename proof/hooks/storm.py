@@ -26,6 +26,7 @@ from proof.budget import Budget, reached
 from proof.evidence import Evidence, Size
 from proof.hooks import rig as rigs
 from proof.hooks.pace import burst, pace
+from proof.hooks.promptness import promptness
 from sandbox.hooks import Attempt, Send, Way, posting
 from sandbox.vendors.woo_shop import UNSHIPPABLE_STATUSES, WooOrder
 from sandbox.world import World
@@ -173,10 +174,12 @@ def _answers(rig: rigs.Rig, attempts: Sequence[Attempt], wanted: int) -> list[st
 def prove(size: Size, seed: int = 1, budget_s: float | None = None) -> Evidence:
     """``budget_s``: real seconds; null: all storms."""
     started, met, budget = time.process_time(), Counter[str](), Budget(budget_s)
-    planted = rigs.planted(BUGS, lambda: _fresh_storm(PLANTED_EVENTS, seed, Counter()))
+    planted = rigs.planted(
+        BUGS, lambda: [*_fresh_storm(PLANTED_EVENTS, seed, Counter()), *promptness(seed)]
+    )
     figures, violations = pace(size, seed)
     of_burst, lost = burst(size, seed)
-    figures, violations = {**figures, **of_burst}, [*violations, *lost]
+    figures, violations = {**figures, **of_burst}, [*violations, *lost, *promptness(seed)]
     storms = range(seed, seed + STORMS[size])
     told = [(number, _fresh_storm(EVENTS, number, met)) for number in budget.over(storms)]
     violations += [wrong for _, found in told for wrong in found]
@@ -218,8 +221,8 @@ def _taken_all_the_same(self: Any, *given: Any) -> taking.Answer:
 _finish = streams.finish
 
 
-def _only_when_asked(conn: Any, held: Any, now: datetime) -> bool:
-    again = _finish(conn, held, now)
+def _only_when_asked(conn: Any, held: Any, now: datetime, **more: Any) -> bool:
+    again = _finish(conn, held, now, **more)
     if not again:
         never = now + timedelta(days=3650)
         conn.execute(t.stream.update().where(t.stream.c.key == held.key).values(due_at=never))
@@ -244,4 +247,7 @@ BUGS: dict[str, Callable[[], Any]] = {
     "nothing is asked of the stream": lambda: mock.patch.object(streams, "request"),
     "signatures are not looked at": lambda: mock.patch.object(woo_hooks, "require_proof"),
     "there is no polling": _no_polling,
+    "a change that does not show yet waits for a poll": lambda: mock.patch.object(
+        hook_events, "last_nudge", return_value=None
+    ),
 }

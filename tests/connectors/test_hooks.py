@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from connectors.hooks import signatures
 from connectors.registry import CONNECTORS
 from connectors.shipbob import ShipBob, ShipBobConfig
 from connectors.shipengine import ShipEngine, ShipEngineConfig
+from connectors.woo_window import Window
 from connectors.woocommerce import WooCommerce, WooConfig
 from mappings import Definitions
 from sandbox.app import Sandbox
@@ -173,6 +174,24 @@ def test_whoever_sends_webhooks_says_which_streams_they_are_about() -> None:
         assert hooks is not None
         assert hooks.topics
         assert all(header == header.lower() for header in hooks.headers)
+
+
+_DAY = START.replace(tzinfo=None)
+
+
+@given(st.datetimes(_DAY, _DAY + timedelta(days=1)), st.floats(0, 5), st.floats(-60, 1))
+def test_a_shop_s_change_shows_so_long_after_its_webhook(
+    webhook: datetime, delay_s: float, ahead_s: float
+) -> None:
+    """``ahead_s``: how far the shop's clock is ahead of ours."""
+    webhook = webhook.replace(tzinfo=UTC)
+    told = webhook + timedelta(seconds=ahead_s - delay_s)
+    hooks = WooCommerce.info.hooks
+    assert hooks is not None
+    asked = webhook + timedelta(seconds=hooks.shows_after_s)
+    cursor = {"watermark": webhook.isoformat()}
+    window = Window.opened(cursor, webhook, asked)
+    assert told.replace(microsecond=0) < window.until
 
 
 @pytest.mark.parametrize("vendor", ["woocommerce", "shipbob"])

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors import woo_hooks
+from jobs.running import Order
 from proof.hooks import rig as rigs
 from proof.hooks import storm
 from sandbox.hooks import Subscription, Way, posting
@@ -83,6 +84,39 @@ def test_fault_row_46_a_subscription_that_is_active_and_silent_is_told(rig: rigs
     rig.world.shop.set_status(order, "on-hold", rig.clock.now().replace(microsecond=0))
     rig.world.advance_to(rig.clock.now())
     assert checked(rig).failures == 0, "one that comes ends it"
+
+
+def test_a_read_between_a_webhook_and_the_moment_it_shows_does_not_use_it_up(
+    rig: rigs.Rig,
+) -> None:
+    subscribed(rig)
+    runner, pull = rig.hub.runner("run"), streams.key_of("pull-orders", rigs.SHOP)
+    _pass(rig, timedelta(hours=3).total_seconds())
+    assert runner.run_due(pull)
+    _pass(rig, 60)
+    order = max(rig.world.shop.orders.values(), key=lambda one: one.id)
+    order.body["customer_note"] = "changed just now"
+    rig.world.shop.set_status(order, order.status, rig.clock.now().replace(microsecond=0))
+    _pass(rig, 0)
+    assert runner.run_due(pull), "at once"
+    _pass(rig, 4)
+    assert rig.hub.runner("once").run_once(pull, Order("once", rigs.SHOP))
+    assert "changed just now" not in _notes(rig), "too early for the shop"
+    _pass(rig, 4)
+    assert runner.run_due(pull)
+    assert "changed just now" in _notes(rig)
+    _pass(rig, 60)
+    assert runner.run_due(pull) is None, "and no more until the next interval"
+
+
+def _pass(rig: rigs.Rig, seconds: float) -> None:
+    rig.clock.advance(seconds)
+    rig.world.advance_to(rig.clock.now())
+
+
+def _notes(rig: rigs.Rig) -> list[str]:
+    with rig.store.read() as conn:
+        return list(conn.scalars(select(t.sales_order.c.note)))
 
 
 def test_who_takes_no_webhooks_is_not_asked(rig: rigs.Rig) -> None:

@@ -65,7 +65,9 @@ def test_threat_t3_one_secret_for_two_accounts_is_refused(write: Callable[..., P
     [
         ('listen = "8431"', "an address is a host and a port: 127.0.0.1:8431"),
         ('listen = "127.0.0.1:99999"', "an address is a host and a port: 127.0.0.1:8431"),
-        ('public_url = "hooks.example.org"', "String should match pattern"),
+        ('listen = "hub..internal:8431"', "'hub..internal' is no host name"),
+        (f'listen = "{"h" * 64}.internal:8431"', "between its dots are 1 to 63 characters"),
+        ('public_url = "hooks.example.org"', "public_url: write https://hooks.example.org"),
         ("body_max = 5", "Input should be greater than or equal to 10000"),
     ],
 )
@@ -110,6 +112,24 @@ def test_the_command_lists_addresses_that_are_open_and_closed(
     assert "shop" in Commands(tmp_path).well("hooks")
     write("[orders]")
     assert "No connection's vendor sends webhooks." in Commands(tmp_path).well("hooks")
+
+
+def test_only_connections_that_take_webhooks_are_checked_for_them(
+    write: Callable[..., Path], tmp_path: Path, slow_shop: SlowShop
+) -> None:
+    web = '[web]\nlisten = "127.0.0.1:8431"\npublic_url = "https://hooks.example.org"'
+    more = 'webhook_secret = "env:HOOK_SECRET"'
+    write(web, SHOP.format(name="shop", url=slow_shop.url, more=more), shop("quiet", ""))
+    crossdock = Commands(tmp_path)
+    asked = crossdock.json("once", "check-hooks", code=None)
+    assert [row["stream"] for row in asked] == ["check-hooks:shop"]
+    told = crossdock.well("once", "check-hooks", "quiet", code=2)
+    assert "quiet cannot check-hooks: it takes no webhooks." in told
+    assert "webhook_secret, and listen and public_url under [web]" in told
+    write(shop("quiet", ""))
+    told = crossdock.well("once", "check-hooks", code=2)
+    assert "No connection can check-hooks." in told
+    assert "webhook_secret" in told
 
 
 @pytest.fixture
@@ -176,3 +196,13 @@ def test_a_daemon_whose_address_is_taken_says_so_and_ends(
     assert done.returncode == 1
     assert "Webhooks cannot be taken on 127.0.0.1" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_daemon_whose_address_cannot_be_looked_up_says_so_and_ends(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    write('[web]\nlisten = "hub\\u0000internal:8431"')
+    done = Installation(tmp_path).crossdock("run")
+    assert done.returncode == 1
+    assert "Webhooks cannot be taken on hub" in done.stderr
+    assert "is no host name" in done.stderr

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from proof.evidence import Evidence, Size
-from proof.hooks import crossing, forgery, kills, replay, storm, trickle
+from proof.hooks import crossing, forgery, kills, promptness, replay, storm, trickle
 
 
 @pytest.mark.slow  # claims of `make test`
@@ -26,6 +26,15 @@ def test_webhooks_that_are_lost_doubled_late_and_forged_leave_the_truth() -> Non
     assert evidence.holds, (evidence.violations, evidence.planted)
     for kind in ("lost", "doubled", "late", "forged", "store locked"):
         assert evidence.injections[kind] > 0
+
+
+def test_a_change_is_known_seconds_after_its_webhook_though_the_shop_hides_the_newest() -> None:
+    assert promptness.promptness(1) == []
+
+
+def test_a_change_that_is_read_only_at_once_is_noticed() -> None:
+    with storm.BUGS["a change that does not show yet waits for a poll"]():
+        assert promptness.promptness(1) != []
 
 
 def test_fault_row_41_a_webhook_survives_kill_9_after_the_commit() -> None:

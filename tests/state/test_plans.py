@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from state import fulfilment, orders
+from state import fulfilment, hook_events, orders
 from state.store import Store
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -46,8 +46,9 @@ def plan_of(store: Store, ask: Callable[[Connection], Any]) -> str:
             lambda conn: fulfilment.given_since(conn, {1: NOW, 2: NOW}),
             ["ix_fulfilment_order_given"],
         ),
+        (lambda conn: hook_events.last_nudge(conn, 1, NOW), ["ix_hook_event_received_at"]),
     ],
-    ids=["earlier orders", "a day's load"],
+    ids=["earlier orders", "a day's load", "the last webhook"],
 )
 def test_an_index_finds_it(
     store: Store, ask: Callable[[Connection], Any], indexes: list[str]

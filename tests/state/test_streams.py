@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -103,6 +103,19 @@ def test_a_request_during_a_run_is_kept(store: Store, clock: ManualClock, stream
     assert second.want == second.done + 1
     assert finish(store, second, clock.advance(1)) is False
     assert due(store, clock.now()) == []
+
+
+def test_a_stream_may_be_due_again_before_its_interval_and_never_after(
+    store: Store, clock: ManualClock, stream: str
+) -> None:
+    for again_in_s, expected in ((8, 8), (EVERY_S + 8, EVERY_S), (0, 0)):
+        held = must_claim(store, clock.now())
+        with store.write() as conn:
+            again_at = clock.now() + timedelta(seconds=again_in_s)
+            again = streams.finish(conn, held, clock.now(), again_at=again_at)
+        assert again is (expected == 0)
+        assert row(store).due_at == clock.now() + timedelta(seconds=expected)
+        clock.advance(expected)
 
 
 def test_a_request_makes_an_idle_stream_due_now(

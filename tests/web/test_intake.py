@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,6 +181,23 @@ def test_events_are_known_for_thirty_days_and_then_pruned(bench: Bench) -> None:
     bench.clock.advance(1)
     with bench.store.write() as conn:
         assert hook_events.prune(conn, bench.clock.now()) == 1
+
+
+def test_the_last_event_that_had_a_stream_read_is_found(bench: Bench) -> None:
+    def last(name: str, seconds_ago: float) -> datetime | None:
+        since = bench.clock.now() - timedelta(seconds=seconds_ago)
+        with bench.store.read() as conn:
+            return hook_events.last_nudge(conn, bench.endpoints[name].connection_id, since)
+
+    assert last("shop", 60) is None
+    came = bench.clock.now()
+    bench.woo()
+    bench.clock.advance(5)
+    bench.bob()
+    bench.woo(b'{"id":8}', topic="product.updated")
+    assert last("shop", 8) == came
+    assert last("shop", 5) is None
+    assert last("bob", 8) == bench.clock.now()
 
 
 def test_a_flood_of_forgeries_writes_at_most_once_a_minute(bench: Bench) -> None:

@@ -144,3 +144,12 @@ def test_an_address_that_is_taken_is_said_at_once(port: int, bench: Bench) -> No
     with pytest.raises(OSError, match=r"(?i)in use"):
         second.start("127.0.0.1", port)
     second.stop()
+
+
+@pytest.mark.parametrize("host", ["hub..internal", f"{'h' * 64}.internal", "hub\x00internal"])
+@pytest.mark.timeout(20)
+def test_a_host_that_is_no_name_is_said_and_waits_for_nobody(bench: Bench, host: str) -> None:
+    server = Server(Application(bench.intake))
+    with pytest.raises(OSError, match="is no host name"):
+        server.start(host, 8431)
+    server.stop()
