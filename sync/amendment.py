@@ -20,7 +20,7 @@ from state import fulfilment, history, order_reports, orders, stock
 from state import tables as t
 from sync import cancellation, notices
 from sync.context import Link
-from sync.judgement import JUDGED, cancelled_quantity, holds_of
+from sync.judgement import JUDGED, cancelled_quantity, has_count, holds_of
 from sync.order_rows import order_rows
 from sync.reading import Reading
 
@@ -198,7 +198,7 @@ def _wanted(
 ) -> tuple[Decimal, Decimal]:
     """(ordered, cancelled) of a line by the new report, given what has left already."""
     line = reported.get(values.channel_line_id)
-    if line is None or values.park_reason:
+    if line is None or not has_count(values.park_reason):
         return values.qty_ordered, Decimal(0)
     return line.quantity, cancelled_quantity(line, order.refunds, row.qty_shipped)
 

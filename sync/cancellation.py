@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from connectors.base import CancelsFulfilmentOrders, Outcome
 from state import fulfilment, history, intents, orders, stock
 from sync import bundles
+from sync.judgement import has_count
 
 HANDOVER_KINDS = ("fulfilment_order", "label")
 
@@ -186,7 +187,7 @@ def settle_order(conn: Connection, order_id: int, now: datetime) -> None:
                 - line.qty_allocated
                 - line.qty_shipped
             )
-            if left > 0 and line.park_reason is None:
+            if left > 0 and has_count(line.park_reason):
                 orders.move_line(conn, line.id, qty_cancelled=left)
                 stock.mark_dirty(conn, [line.sku_id] if line.sku_id else [])
     if any(line.qty_allocated or line.qty_released for line in lines):

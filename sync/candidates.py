@@ -33,7 +33,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A channel's word that waits to be linked; ``lines``: how many wait for it."""
+    """A channel's word that waits to be linked; ``lines``: how many wait for it. With none it was
+    only asked for, and ``connection`` is empty."""
 
     name: str
     connection: str
@@ -44,7 +45,7 @@ class Unmapped:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What the lines of one name say about their goods."""
+    """What the lines of one name say about their goods; ``connection`` is empty without lines."""
 
     name: str
     connection: str
@@ -107,7 +108,8 @@ class Catalogue:
     def _by_code(self, word: _Word) -> Iterator[tuple[int, int, str]]:
         for sku_id in self._by_normal.get(normalised(word.name), ()) if word.name else ():
             if self._skus[sku_id].code == word.name:
-                yield sku_id, 100, "it is our code: 'crossdock retry' frees the lines"
+                frees = ": 'crossdock retry' frees the lines" if word.connection else ""
+                yield sku_id, 100, f"it is our code{frees}"
             else:
                 yield sku_id, 92, "our code but for case, separators or leading zeros"
 
@@ -164,20 +166,26 @@ def gtin14(text: str) -> str | None:
 
 
 def unmapped(conn: Connection, name: str | None = None, limit: int | None = None) -> list[Unmapped]:
-    """The names that parked lines wait for, at most ``limit``, or just ``name``; each with its
-    candidates."""
+    """The names that parked lines wait for, at most ``limit``, or just ``name``, whether or not a
+    line waits for it; each with its candidates."""
     rows = [
         row
         for row in orders.parked_lines(conn)
         if row.park_reason == "unmapped" and name in (None, row.channel_sku)
     ]
     if not rows:
-        return []
+        return [_only_asked(conn, name)] if name else []
     known = Catalogue(conn)
     return [
         Unmapped(word.name, word.connection, count, word.title, known.candidates(word))
         for word, count in islice(_words(rows), limit)
     ]
+
+
+def _only_asked(conn: Connection, name: str) -> Unmapped:
+    """A name that no line has is all that is known of its goods: it may be any word for them."""
+    word = _Word(name, "", title=name, gtins=frozenset(), asins=frozenset({name}))
+    return Unmapped(name, "", 0, "", Catalogue(conn).candidates(word))
 
 
 def _words(rows: Sequence[Row[Any]]) -> Iterator[tuple[_Word, int]]:

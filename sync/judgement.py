@@ -70,16 +70,27 @@ def park_reason(line: c.OrderLine, sku_id: int | None) -> tuple[str | None, str]
         shown = line.channel_sku or "(no SKU)"
         return "unmapped", (
             f"no SKU of ours is known as {shown!r}; "
-            f"link it with 'crossdock sku alias {shown} OUR-SKU', then 'crossdock retry'"
+            "'crossdock sku candidates' proposes some, "
+            f"'crossdock sku link {shown} OUR-SKU' frees the line"
         )
     return None, ""
+
+
+def has_count(park_reason: str | None) -> bool:
+    """Is it known how many of a line the channel still wants?
+
+    Not where its quantity makes no sense or nothing of it could be read. A name that nobody knows
+    leaves the numbers as they are: what was cancelled meanwhile shall not leave once it is known.
+    """
+    return park_reason in (None, "unmapped")
 
 
 def cancelled_quantity(line: c.OrderLine, refunds: Sequence[c.Refund], shipped: Decimal) -> Decimal:
     """What of a line will not be shipped any more.
 
-    Money given back for goods that have not left means that they shall not leave; for goods that
-    have left it is a return, and cancels nothing.
+    Money given back for goods that have not left means that they shall not leave; once all have
+    left it is a return, and cancels nothing. While some have left and others wait, no channel says
+    which of them it is for: it is taken for those that wait, which can still be kept.
     """
     if not refunds and not line.quantity_cancelled:
         return Decimal(0)

@@ -23,7 +23,7 @@ from state.order_reports import (
     TaxValues,
 )
 from sync.context import Link
-from sync.judgement import cancelled_quantity, park_reason
+from sync.judgement import cancelled_quantity, has_count, park_reason
 from sync.reading import Reading
 
 _NONE = Decimal(0)
@@ -106,16 +106,16 @@ def _line(
         line_total=line.line_total,
         requires_shipping=line.requires_shipping,
         qty_ordered=line.quantity,
-        qty_cancelled=_cancelled(line, order, parked=bool(reason)),
+        qty_cancelled=_cancelled(line, order) if has_count(reason) else _NONE,
         park_reason=reason,
         park_detail=detail,
     )
     return LineRows(values, _taxes(line.taxes))
 
 
-def _cancelled(line: c.OrderLine, order: c.Order, *, parked: bool) -> Decimal:
-    """Of lines that wait for a person nothing is known, and what has left cannot be cancelled."""
-    if parked or order.status == "fulfilled":
+def _cancelled(line: c.OrderLine, order: c.Order) -> Decimal:
+    """What has left cannot be cancelled."""
+    if order.status == "fulfilled":
         return _NONE
     if order.status == "cancelled":
         return line.quantity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from connectors.base import Finding, SetsAside
 from mappings import Problem
 from state import (
     catalogue,
+    fulfilment,
     given_up,
     history,
     holds,
@@ -23,7 +24,7 @@ from state import (
     stock,
     streams,
 )
-from sync import intake, outcomes, rerouting, shipping
+from sync import cancellation, intake, outcomes, rerouting, shipping
 from sync.context import Hub, Link
 from sync.judgement import JUDGED
 from sync.promise import drift
@@ -251,7 +252,7 @@ def retry(conn: Connection, hub: Hub, link: Link) -> tuple[dict[str, int], set[s
         for row in inbox.parked(conn, link.id, topic):
             tried += 1
             mapped += _again(conn, hub, link, row, topic, take, wake)
-    freed = unpark_lines(conn, link, hub.clock.now())
+    freed = unpark_lines(conn, [link], hub.clock.now())
     again = promises.retry_refused(conn, link.id, hub.clock.now())
     counts = {"records": tried, "records_mapped": mapped, "lines_unparked": freed}
     return {**counts, "listings_retried": again}, wake
@@ -296,30 +297,49 @@ def _shipment_again(conn: Connection, hub: Hub, _link: Link, reading: Reading) -
     return shipping.record(conn, hub, reading.record, hub.clock.now())
 
 
-def unpark_lines(conn: Connection, link: Link, now: datetime) -> int:
-    """Free every line whose SKU is known by now; returns how many."""
-    rows = [row for row in orders.parked_lines(conn, link.id) if row.park_reason == "unmapped"]
-    skus = catalogue.resolve(conn, link.id, [row.channel_sku for row in rows])
-    freed = 0
-    for row in rows:
-        sku_id = skus.get(row.channel_sku)
-        if sku_id is None:
-            continue
-        orders.set_line(
-            conn,
-            row.id,
-            sku_id=sku_id,
-            park_reason=None,
-            park_detail="",
-            # Money given back while it was parked: those goods shall not leave.
-            qty_cancelled=min(row.qty_ordered, orders.refunded_quantity(conn, row.id)),
-        )
-        history.event(
-            conn, row.order_id, "line_unparked", f"line {row.line_no}: {row.channel_sku} known", now
-        )
-        stock.mark_dirty(conn, [sku_id])
-        freed += 1
-    return freed
+def unpark_lines(conn: Connection, links: Iterable[Link], now: datetime) -> int:
+    """Free every line of these connections whose SKU is known by now; returns how many.
+
+    For all connections at once: orders are locked in one order, whichever channel they are of.
+    """
+    ids = [link.id for link in links]
+    locked = {row.order_id for row, _ in _known_by_now(conn, ids)}
+    fulfilment.lock(conn, locked)
+    # Read again: while we waited, the channel may have reported something else.
+    freed = [found for found in _known_by_now(conn, ids) if found[0].order_id in locked]
+    for row, sku_id in freed:
+        _unpark(conn, row, sku_id, now)
+    stock.mark_dirty(conn, [sku_id for _, sku_id in freed])
+    for order_id in sorted({row.order_id for row, _ in freed}):
+        # All of it may have been cancelled while it was parked.
+        cancellation.settle_order(conn, order_id, now)
+    return len(freed)
+
+
+def _known_by_now(conn: Connection, connection_ids: Iterable[int]) -> list[tuple[Row[Any], int]]:
+    """Lines that are parked for a name, and the SKU that it means by now."""
+    found = []
+    for connection_id in connection_ids:
+        rows = orders.parked_lines(conn, connection_id)
+        unmapped = [row for row in rows if row.park_reason == "unmapped"]
+        skus = catalogue.resolve(conn, connection_id, [row.channel_sku for row in unmapped])
+        found += [(row, skus[row.channel_sku]) for row in unmapped if row.channel_sku in skus]
+    return found
+
+
+def _unpark(conn: Connection, row: Row[Any], sku_id: int, now: datetime) -> None:
+    # Lines that an earlier version parked do not say what was given back of them.
+    refunded = min(row.qty_ordered, orders.refunded_quantity(conn, row.id))
+    orders.set_line(
+        conn,
+        row.id,
+        sku_id=sku_id,
+        park_reason=None,
+        park_detail="",
+        qty_cancelled=max(row.qty_cancelled, refunded),
+    )
+    known = f"line {row.line_no}: {row.channel_sku} known"
+    history.event(conn, row.order_id, "line_unparked", known, now)
 
 
 def release(conn: Connection, order_id: int, actor: str, reason: str, now: datetime) -> list[str]:

@@ -19,7 +19,7 @@ from state import tables as t
 from state.batches import among
 from state.order_reports import LineRows, OrderRows, RefundRows, TaxedAdjustment
 from state.vault import fields
-from sync.judgement import cancelled_quantity
+from sync.judgement import cancelled_quantity, has_count
 
 Report = dict[str, Any]
 Change = tuple[Any, Any]
@@ -193,7 +193,7 @@ def _cancelled(held: OrderRows, record: c.Order) -> dict[str, Change]:
     for line in held.lines:
         values: Any = line.values
         reported = told.get(values.channel_line_id)
-        if reported is None or values.park_reason:
+        if reported is None or not has_count(values.park_reason):
             continue
         wanted = cancelled_quantity(reported, record.refunds, Decimal(values.qty_shipped))
         if wanted != values.qty_cancelled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from state import history, orders, streams
 from state.store import Store
 from sync import parked as sync_parked
 from sync import quoting
+from sync.context import Hub, Link
 
 _COLUMNS = {
     "what": "what",
@@ -83,11 +85,8 @@ def retry(config: Path | None, connection: str | None, as_json: bool) -> None:
         hub = installation.hub
         for name, link in hub.links.items():
             if connection in (None, name):
-                with hub.store.write() as conn:
-                    counts, wake = sync_parked.retry(conn, hub, link)
-                    _note(conn, link.id, counts, hub.clock.now())
-                    for key in sorted(quoting.asked_first(hub, wake)):
-                        streams.request(conn, key, hub.clock.now())
+                # Begun again where the daemon's work and this one waited for one another.
+                counts = hub.store.transact(partial(_retried, hub, link))
                 rows.append({"connection": name, **counts})
     columns = {
         "connection": "connection",
@@ -97,6 +96,14 @@ def retry(config: Path | None, connection: str | None, as_json: bool) -> None:
         "listings_retried": "listings tried",
     }
     show(rows, columns, as_json=as_json)
+
+
+def _retried(hub: Hub, link: Link, conn: Connection) -> dict[str, int]:
+    counts, wake = sync_parked.retry(conn, hub, link)
+    _note(conn, link.id, counts, hub.clock.now())
+    for key in sorted(quoting.asked_first(hub, wake)):
+        streams.request(conn, key, hub.clock.now())
+    return counts
 
 
 def _note(conn: Connection, connection_id: int, counts: Mapping[str, int], now: datetime) -> None:

@@ -121,6 +121,7 @@ def alias(config: Path | None, name: str, code: str, connection: str | None) -> 
 @settings_option
 def candidates(config: Path | None, name: str | None, limit: int, as_json: bool) -> None:
     """Propose SKUs for the names that parked lines wait for, or just for NAME; with the reason.
+    No line has to wait for NAME: it may be any word for goods that you have met.
 
     Compares codes, GTINs and titles, and what was decided on other connections.
 
@@ -157,11 +158,8 @@ def link(config: Path | None, name: str, code: str, connection: str | None, as_j
 
         def write(conn: Connection) -> int:
             known = _remember(conn, name, code, connection, now)
-            freed = sum(
-                parked.unpark_lines(conn, one, now)
-                for one in hub.links.values()
-                if connection in (None, one.name)
-            )
+            links = [one for one in hub.links.values() if connection in (None, one.name)]
+            freed = parked.unpark_lines(conn, links, now)
             if freed:
                 _note(conn, "free_lines", known, {"name": name, "lines": freed}, now)
                 streams.request(conn, "allocate", now)

@@ -150,7 +150,7 @@ class People:
             catalogue.add_alias(
                 conn, sku_id=row.id, value=name, connection_id=None, scheme="channel_sku"
             )
-            freed = sum(parked.unpark_lines(conn, link, now) for link in hub.links.values())
+            freed = parked.unpark_lines(conn, hub.links.values(), now)
             for job in ("allocate", "promise"):
                 streams.request(conn, job, now)
             streams.request_all(conn, "pull-listings", now)

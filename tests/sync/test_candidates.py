@@ -104,6 +104,21 @@ def test_lines_of_one_name_are_counted_together_and_a_name_can_be_asked_for(benc
     assert [(row["name"], row["code"]) for row in rows] == [("EVEN", None)]
 
 
+def test_a_name_that_no_line_has_is_compared_all_the_same(bench: Bench) -> None:
+    add(bench, "MUG-WHITE-7", "White mug, 300 ml", GTIN)
+    for name, told in (
+        ("mug white 007", "our code but for case, separators or leading zeros"),
+        ("MUG-WHITE-7", "it is our code"),
+        (GTIN, f"same GTIN {GTIN}"),
+        ("white mug 300 ml", "titles are 100 % alike"),
+    ):
+        [one] = found(bench, name)
+        assert (one.lines, one.connection) == (0, "")
+        assert [(c.code, c.reason) for c in one.candidates] == [("MUG-WHITE-7", told)], name
+    [none] = found(bench, "ladder")
+    assert none.candidates == ()
+
+
 @given(st.text(st.characters(max_codepoint=127), max_size=30))
 def test_case_and_separators_around_a_code_mean_nothing(name: str) -> None:
     assert candidates.normalised(f"  {name.lower()}--") == candidates.normalised(name.upper())

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import pytest
-from sqlalchemy import event, text
+from msgspec.structs import replace as replace_field
+from sqlalchemy import event, select, text
 
-from state import fulfilment, orders, promises, stock
+from connectors.base import RawRecord
+from state import catalogue, fulfilment, orders, promises, stock
+from state import tables as t
+from state.ids import insert_one
 from state.store import Store
-from sync import allocation, drain, invariants, planning
+from sync import allocation, drain, intake, invariants, parked, planning
+from sync.context import Link
+from sync.reading import Reading
 from tests.sync.conftest import Bench, woo_order
 from tests.sync.promise.setting import listed, promise, row_of
 from tests.sync.routing.scenes import rule
@@ -92,6 +101,72 @@ def test_a_channel_to_be_told_anew_and_its_promises_never_wait_in_a_circle(bench
 def _somebody_waits(store: Store) -> bool:
     with store.read() as conn:
         return bool(conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def test_lines_of_several_channels_are_freed_after_all_their_orders_are_locked(
+    bench: Bench,
+) -> None:
+    """In one ascending order, whichever channel was asked first."""
+    shop, links = bench.hub.links["shop"], []
+    for number, name in enumerate(("first", "second", "third"), start=1):
+        with bench.store.write() as conn:
+            link_id = insert_one(conn, t.connection, name=name, connector="shop", kind="channel")
+        links.append(replace(shop, id=link_id, name=name))
+        _taken(bench, links[-1], woo_order(number, {"OLD": 1}))
+    _known(bench, "OLD")
+    asked: list[list[int]] = []
+
+    def lock(_conn: Any, order_ids: Iterable[int]) -> None:
+        asked.append(sorted(order_ids))
+
+    with mock.patch.object(fulfilment, "lock", lock), bench.store.write() as conn:
+        freed = parked.unpark_lines(conn, [*reversed(links)], bench.clock.now())
+    with bench.store.read() as conn:
+        every = sorted(conn.scalars(select(t.sales_order.c.id)))
+    assert (freed, asked) == (3, [every])
+
+
+def test_what_a_channel_says_while_a_line_is_being_freed_is_not_overwritten(bench: Bench) -> None:
+    shop = bench.hub.links["shop"]
+    _taken(bench, shop, woo_order(1, {"OLD": 5}))
+    _known(bench, "OLD")
+    freed: list[int] = []
+
+    def free() -> None:
+        with bench.store.write() as conn:
+            freed.append(parked.unpark_lines(conn, [shop], bench.clock.now()))
+
+    job = threading.Thread(target=free)
+    later = woo_order(1, {"OLD": 5}, date_modified_gmt="2026-11-02T07:30:00")
+    [reading] = _read(bench, shop, later)
+    told = [replace_field(line, quantity_cancelled=Decimal(3)) for line in reading.record.lines]
+    reading.record = replace_field(reading.record, lines=tuple(told))
+    with bench.store.write() as conn:
+        intake.take_in(conn, shop, [reading], bench.clock.now())
+        job.start()
+        while job.is_alive() and not _somebody_waits(bench.store):
+            job.join(0.05)
+    job.join()
+    with bench.store.read() as conn:
+        [line] = orders.lines(conn, [1])[1]
+    assert (line.qty_ordered, line.qty_cancelled, line.park_reason) == (5, 3, None)
+    assert freed == [0], "the channel's report had freed it already"
+
+
+def _read(bench: Bench, link: Link, order: dict[str, Any]) -> list[Reading]:
+    return intake.read_page(bench.hub, link, [RawRecord.of(str(order["id"]), order)])
+
+
+def _taken(bench: Bench, link: Link, order: dict[str, Any]) -> None:
+    with bench.store.write() as conn:
+        intake.take_in(conn, link, _read(bench, link, order), bench.clock.now())
+
+
+def _known(bench: Bench, name: str) -> None:
+    with bench.store.write() as conn:
+        catalogue.add_alias(
+            conn, sku_id=bench.skus["A"], value=name, connection_id=None, scheme="channel_sku"
+        )
 
 
 def test_locations_that_give_up_and_orders_that_are_planned_never_wait_in_a_circle(
