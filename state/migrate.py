@@ -71,7 +71,7 @@ def _explained(store: Store) -> Iterator[None]:
         yield
     except DBAPIError as error:
         if is_damaged(error):
-            raise damaged(store) from error
+            raise damaged(str(store.url.database)) from error
         where = store.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
         raise StoreProblem(
@@ -80,13 +80,33 @@ def _explained(store: Store) -> Iterator[None]:
         ) from error
 
 
-def damaged(store: Store) -> StoreProblem:
+def damaged(file: str) -> StoreProblem:
     """What to say of a broken file. Nothing is written to it from then on."""
     return StoreProblem(
-        f"The database file {store.url.database} is damaged, or is not a database: nothing more "
-        "is written to it. Keep a copy of it with its -wal file and restore the last backup in its "
-        "place; docs/operations.md says how."
+        f"The database file {file} is damaged, or is not a database: nothing more is written to "
+        f"it.\n{REMEDY_OF_DAMAGE}"
     )
+
+
+REMEDY_OF_DAMAGE = (
+    "Stop the daemon and restore the last backup: `crossdock restore FILE --replace`. The damaged "
+    "file is kept beside it, with its log."
+)
+
+
+def damage_in(store: Store) -> str | None:
+    """What SQLite finds broken, in its own words; null: nothing. Reads all of the file once, and
+    is over at the first thing it finds."""
+    if not store.is_sqlite:
+        return None
+    try:
+        with store.read() as conn:
+            said = str(conn.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    except DBAPIError as error:
+        if not is_damaged(error):
+            raise
+        return str(error.orig)
+    return None if said == "ok" else " ".join(said.split())
 
 
 def _require_whole(store: Store) -> None:
@@ -108,7 +128,7 @@ def _require_whole(store: Store) -> None:
         with closing(sqlite3.connect(address, uri=True)) as look:
             look.execute("PRAGMA schema_version").fetchone()
     except sqlite3.DatabaseError as error:
-        raise damaged(store) from error
+        raise damaged(str(store.url.database)) from error
 
 
 def _known_revision(conn: Connection) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from alembic import command
 from alembic.config import Config
@@ -23,14 +25,14 @@ def apply(conn: Connection, step: str = "head") -> None:
 
 def write(message: str) -> Path:
     """Write the difference between ``state.tables`` and all steps so far as a new step."""
-    store = Store("sqlite://")
-    with store.write() as conn:
-        config = _config(conn)
-        command.upgrade(config, "head")
-        steps = list(ScriptDirectory.from_config(config).walk_revisions())
-        number = f"{len(steps) + 1:04d}"
-        made = command.revision(config, message, autogenerate=True, rev_id=number)
-    store.close()
+    with TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/empty.db")
+        with closing(store), store.write() as conn:
+            config = _config(conn)
+            command.upgrade(config, "head")
+            steps = list(ScriptDirectory.from_config(config).walk_revisions())
+            number = f"{len(steps) + 1:04d}"
+            made = command.revision(config, message, autogenerate=True, rev_id=number)
     if not isinstance(made, Script):
         raise TypeError(f"one step was asked for, Alembic made {made!r}")
     file = Path(made.path)

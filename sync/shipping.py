@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -157,17 +158,26 @@ def _tracking_came_later(
     now: datetime,
 ) -> set[str]:
     """A shipment reported again: parcels that had no tracking number may have one now."""
-    nameless = [
-        p
-        for p in fulfilment.packages_of_order(conn, ffo.order_id)
-        if p.shipment_id == known.id and not p.tracking_number
-    ]
-    told = {p.tracking_number for p in fulfilment.packages_of_order(conn, ffo.order_id)}
-    new = [p for p in shipment.packages if p.tracking_number and p.tracking_number not in told]
+    every = fulfilment.packages_of_order(conn, ffo.order_id)
+    nameless = [p for p in every if p.shipment_id == known.id and not p.tracking_number]
+    told = Counter(p.tracking_number for p in every)
+    new = _not_among(told, shipment.packages)
     for package, parcel in zip(nameless, new, strict=False):
         fulfilment.name_package(conn, package.id, parcel.tracking_number, parcel.tracking_url)
-    _tell_of_others(conn, ffo, [p.tracking_number for p in new[len(nameless) :]], now)
+    others = [p.tracking_number for p in new[len(nameless) :]]
+    _tell_of_others(conn, ffo, [number for number in others if number not in told], now)
     return notices.plan(conn, hub, ffo.order_id, now) if nameless and new else set()
+
+
+def _not_among(told: Mapping[str, int], parcels: Sequence[c.Package]) -> list[c.Package]:
+    """Parcels whose number was not told yet, or of fewer parcels: it may be a master number."""
+    left, new = Counter(told), []
+    for parcel in parcels:
+        if left[parcel.tracking_number] > 0:
+            left[parcel.tracking_number] -= 1
+        elif parcel.tracking_number:
+            new.append(parcel)
+    return new
 
 
 def _tell_of_others(conn: Connection, ffo: Row[Any], numbers: Sequence[str], now: datetime) -> None:

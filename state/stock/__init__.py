@@ -30,6 +30,7 @@ from state.stock.consignments import (
     arrive,
     consigned_under,
     in_transit,
+    is_reference,
     send,
     write_off,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "foreseen",
     "holders",
     "in_transit",
+    "is_reference",
     "levels",
     "levels_as_of",
     "lots_of",

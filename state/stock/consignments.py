@@ -111,6 +111,12 @@ def _add(
     return made
 
 
+def is_reference(conn: Connection, reference: str) -> bool:
+    """Whether goods are, or ever were, on their way under a reference."""
+    query = select(consignment.c.id).where(consignment.c.reference == reference)
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def consigned_under(conn: Connection, row: Row[Any]) -> str:
     """The reference of the consignment that a ledger row is about; empty: about none."""
     if row.ref_type != "consignment":

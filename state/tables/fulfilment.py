@@ -136,6 +136,8 @@ package = table(
     "package",
     pk(),
     ref("shipment_id", "shipment"),
+    # Its place in the shipment. That, and no number, tells parcels apart: several may leave under
+    # one master number, or under none.
     Column("seq", Integer, nullable=False),
     # Unique within the order, numeric, stable across repeats: Amazon's packageReferenceId.
     Column("package_reference", Text, nullable=False, unique=True),
@@ -144,7 +146,7 @@ package = table(
     words("tracking_url"),
     words("label_url"),
     Column("weight_g", Integer, nullable=False, server_default="0"),
-    UniqueConstraint("shipment_id", "carrier", "tracking_number"),
+    UniqueConstraint("shipment_id", "seq"),
     Index("ix_package_tracking_number", "tracking_number"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, create_engine, text
 
-from state import migrate
+from state import migrate, migration_steps
 from state.errors import StoreProblem
 from state.store import Store
 from state.tables import metadata
@@ -81,6 +82,21 @@ def test_checks_and_strictness_survive_the_migration(another: Callable[[], Store
         metadata.create_all(conn)
     assert constraints(migrated) == constraints(made)
     assert len(constraints(made)) > len(metadata.tables)
+
+
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
+def test_a_new_step_is_written_by_the_command_that_env_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(migration_steps._FOLDER, folder)
+    monkeypatch.setattr(migration_steps, "_FOLDER", folder)
+    before = max(file.name for file in (folder / "versions").glob("*.py"))
+    file = migration_steps.write("add x to y")
+    number = f"{int(before[:4]) + 1:04d}"
+    assert file.name == f"{number}_add_x_to_y.py"
+    # The tables are those of the steps: nothing is left to do, so nothing was misunderstood.
+    assert "op." not in file.read_text()
 
 
 def test_upgrading_twice_changes_nothing(empty: Store) -> None:

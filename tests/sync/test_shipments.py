@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 
-from state import inbox
+from state import history, inbox, orders
 from state import tables as t
 from sync import allocation, drain, intake, invariants, parked, shipping
 from tests.sync.conftest import Bench, woo_order
@@ -70,6 +72,72 @@ def test_a_tracking_number_that_comes_later_is_told_then(bench: Bench) -> None:
     assert [notice.tracking_number for notice in bench.shop.notices] == ["1Z1"]
     assert bench.shop.notices[0].complete
     assert states(bench) == ["mapped", "mapped"]
+
+
+@pytest.mark.parametrize("number", ["", "1ZMASTER"])
+def test_parcels_of_one_shipment_may_have_one_number_or_none(bench: Bench, number: str) -> None:
+    reference = handed_over(bench)
+    bench.warehouse.shipments = [in_parcels(reference, number, number)]
+    for again in (False, True):
+        if again:
+            # As it comes when the file was written once more: another payload, the same goods.
+            bench.warehouse.shipments[0]["file"]["modified_at"] = "2026-11-02T09:30:00Z"
+        assert bench.run(shipping.pull_shipments, "bob").counts["shipped"] == 1
+        assert parcels(bench) == [(1, number), (2, number)]
+        bench.run(drain.push, "shop")
+    assert states(bench) == ["mapped", "mapped"]
+    told = bench.shop.notices
+    assert [one.tracking_number for one in told] == [number for _ in range(2) if number]
+    assert len({one.package_reference for one in told}) == len(told)
+    with bench.store.read() as conn:
+        [level] = conn.execute(select(t.inventory_level.c.on_hand, t.inventory_level.c.reserved))
+        assert tuple(level) == (3, 0)
+        assert orders.lines(conn, [1])[1][0].qty_shipped == 2
+
+
+@pytest.mark.parametrize(
+    "numbers", [[("1Z1", "1Z1")], [("1Z1", ""), ("1Z1", "1Z1")], [("1Z1", ""), ("1Z1", "1Z2")]]
+)
+def test_parcels_without_a_number_get_theirs_later(
+    bench: Bench, numbers: list[tuple[str, str]]
+) -> None:
+    reference = handed_over(bench)
+    for pair in [("", ""), *numbers, numbers[-1]]:
+        bench.warehouse.shipments.append(in_parcels(reference, *pair))
+        bench.run(shipping.pull_shipments, "bob")
+        bench.run(drain.push, "shop")
+    assert [number for _, number in parcels(bench)] == [*numbers[-1]]
+    told = bench.shop.notices
+    assert [one.tracking_number for one in told] == [*numbers[-1]]
+    assert len({one.package_reference for one in told}) == 2
+    assert [one.complete for one in told][-1]
+    with bench.store.read() as conn:
+        assert history.open_holds(conn, [1]) == {}
+
+
+def test_a_parcel_has_its_place_in_a_shipment_to_itself(bench: Bench) -> None:
+    """Whatever reports a shipment twice, the database takes each of its parcels once."""
+    reference = handed_over(bench)
+    bench.warehouse.shipments = [in_parcels(reference, "1Z1", "1Z2")]
+    bench.run(shipping.pull_shipments, "bob")
+    twice = {"shipment_id": 1, "seq": 2, "package_reference": "9", "tracking_number": "1Z3"}
+    with pytest.raises(IntegrityError), bench.store.write() as conn:
+        conn.execute(insert(t.package).values(twice))
+
+
+def in_parcels(reference: str, *numbers: str) -> dict[str, Any]:
+    """One of B in each parcel."""
+    body = reported(reference, "s1", "", "B", "1")
+    [parcel] = body["packages"]
+    body["packages"] = [{**parcel, "tracking_number": number} for number in numbers]
+    return body
+
+
+def parcels(bench: Bench) -> list[tuple[int, str]]:
+    package = t.package.c
+    with bench.store.read() as conn:
+        rows = conn.execute(select(package.seq, package.tracking_number).order_by(package.id))
+        return [(row.seq, row.tracking_number) for row in rows]
 
 
 def test_a_report_that_cannot_be_read_is_parked_and_the_rest_goes_on(bench: Bench) -> None:
