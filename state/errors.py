@@ -19,6 +19,10 @@ class LostLease(Exception):
     """Another run has taken the stream over: this one must not write any more."""
 
 
+class Overtaken(Exception):
+    """Another run stored the same records at the same moment: this one begins again."""
+
+
 class OutOfStock(Exception):
     """A reservation asked for more than is available."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,16 @@ from typing import Any
 import msgspec
 import zstandard
 from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from mappings.storable import KEY_MAX, NUL
 from state import tables as t
 from state import vault
 from state.batches import among, insert_rows
 from state.card_numbers import without_card_numbers
+from state.errors import Overtaken
 from state.ids import take_ids
+from state.store import is_there_already
 from state.vault import keys, payloads
 
 _compressor = zstandard.ZstdCompressor(level=1)
@@ -79,30 +82,36 @@ def known(
 def add(
     conn: Connection, connection_id: int, topic: str, items: Sequence[Received], now: datetime
 ) -> list[int]:
-    """Store payloads not yet known; returns their ids, in order."""
+    """Store payloads not yet known; returns their ids, in order.
+
+    Raises ``Overtaken`` where another run has stored one of them since they were looked up: a pull
+    and a second look far back may read the same records at once.
+    """
     ids = take_ids(conn, t.inbox, len(items))
     bodies = [item.body and _compressor.compress(item.body) for item in items]
     if vault.seals(conn, connection_id):
         bodies = _sealed(conn, connection_id, topic, items, bodies)
-    insert_rows(
-        conn,
-        t.inbox,
-        [
-            {
-                "id": id_,
-                "connection_id": connection_id,
-                "topic": topic,
-                "external_id": item.external_id,
-                "sha256": item.sha256,
-                "body": body,
-                "received_at": now,
-                "state": item.state,
-                "problems": item.problems,
-                "mapping_version": item.mapping_version,
-            }
-            for id_, item, body in zip(ids, items, bodies, strict=True)
-        ],
-    )
+    rows = [
+        {
+            "id": id_,
+            "connection_id": connection_id,
+            "topic": topic,
+            "external_id": item.external_id,
+            "sha256": item.sha256,
+            "body": body,
+            "received_at": now,
+            "state": item.state,
+            "problems": item.problems,
+            "mapping_version": item.mapping_version,
+        }
+        for id_, item, body in zip(ids, items, bodies, strict=True)
+    ]
+    try:
+        insert_rows(conn, t.inbox, rows)
+    except IntegrityError as error:
+        if is_there_already(error):
+            raise Overtaken("another run has just stored the same records") from error
+        raise
     return ids
 
 
@@ -147,6 +156,34 @@ def texts_by_id(conn: Connection, rows: Sequence[Row[Any]]) -> dict[int, bytes]:
 def payload(conn: Connection, row: Row[Any]) -> dict[str, Any]:
     """The payload of an inbox row, decoded."""
     return dict(msgspec.json.decode(text(conn, row)))
+
+
+_PAGE = 500
+
+
+def held(conn: Connection, topic: str | None = None) -> Iterator[list[tuple[Row[Any], str]]]:
+    """Every row that has its payload, by id and in pages, with its ``connection``'s name; beside it
+    the text, in which each character stands for itself."""
+    query = (
+        select(t.inbox, t.connection.c.name.label("connection"))
+        .join(t.connection, t.connection.c.id == t.inbox.c.connection_id)
+        .where(func.length(t.inbox.c.body) > 0)
+        .order_by(t.inbox.c.id)
+        .limit(_PAGE)
+    )
+    if topic is not None:
+        query = query.where(t.inbox.c.topic == topic)
+    last = 0
+    while page := list[Row[Any]](conn.execute(query.where(t.inbox.c.id > last))):
+        yield list(zip(page, map(_spelled_out, texts(conn, page)), strict=True))
+        last = page[-1].id
+
+
+def _spelled_out(text: bytes) -> str:
+    if b"\\u" in text:
+        # JSON may spell any character by its number.
+        text = msgspec.json.encode(msgspec.json.decode(text))
+    return text.decode("utf-8", "replace")
 
 
 def parked(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -187,6 +187,17 @@ def why_no_answer(error: BaseException) -> str | None:
 
 def _is_read_only(error: BaseException | None) -> bool:
     return getattr(getattr(error, "orig", None), "sqlstate", None) == _READ_ONLY
+
+
+_UNIQUE = "23505"
+"""PostgreSQL's unique_violation."""
+
+
+def is_there_already(error: IntegrityError) -> bool:
+    """Whether a row was refused because one of the same key is there."""
+    cause = error.orig
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE or getattr(cause, "sqlstate", None) == _UNIQUE
 
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable, VendorDown
-from state.errors import LostLease
+from state.errors import LostLease, Overtaken
 from state.store import why_no_answer
 
 
@@ -49,6 +49,6 @@ def classify(error: Exception) -> Verdict:
         return Verdict("retry", str(error), retry_after=error.retry_after, error=error)
     if (reason := why_no_answer(error)) is not None:
         return Verdict("retry", f"the store could not answer: {reason}", error=error)
-    if isinstance(error, Ambiguous | Rejected):
+    if isinstance(error, Ambiguous | Rejected | Overtaken):
         return Verdict("retry", str(error), error=error)
     return Verdict("bug", f"{type(error).__name__}: {error}", error=error)

@@ -7,12 +7,13 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from state import inbox, orders
 from state import tables as t
+from state.errors import Overtaken
 from state.store import Store
-from sync import allocation, drain, intake, invariants, parked
+from sync import allocation, drain, intake, invariants, outcomes, parked
 from tests.sync.conftest import Bench, JobRun, woo_order
 
 CLOCKLESS = ("id", "raw_id", "recorded_at", "edit_version", "bill_to_id", "ship_to_id")
@@ -114,7 +115,7 @@ def test_an_unmapped_line_is_parked_alone_and_freed_by_an_alias(bench: Bench) ->
         [line] = orders.parked_lines(conn)
         assert conn.scalar(select(t.sales_order.c.intake_state)) == "accepted"
     assert line.park_reason == "unmapped"
-    assert "crossdock sku alias LEGACY-1" in line.park_detail
+    assert "crossdock sku link LEGACY-1" in line.park_detail
     with bench.store.write() as conn:
         conn.execute(
             t.sku_alias.insert().values(
@@ -279,3 +280,34 @@ def test_an_order_that_arrives_cancelled_is_the_one_that_was_cancelled_later(ben
         told, missed = (lines[0] for lines in orders.lines(conn, [1, 2]).values())
     assert (told.qty_ordered, told.qty_cancelled) == (2, 2)
     assert (missed.qty_ordered, missed.qty_cancelled) == (2, 2)
+
+
+def test_records_that_two_runs_read_at_once_are_taken_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull and a second look far back: each looks up what is known before the other commits."""
+    page = [woo_order(1, {"A": 1}), woo_order(2, {"A": 1})]
+    known, looks = inbox.known, iter((True, False))
+
+    def meanwhile(*given: Any) -> set[tuple[str, bytes]]:
+        found = known(*given)
+        if next(looks, False):
+            bench.shop.pages = [page]
+            bench.run(intake.pull_orders, "shop")
+        return found
+
+    monkeypatch.setattr(inbox, "known", meanwhile)
+    bench.shop.pages = [page]
+    with pytest.raises(Overtaken) as overtaken:
+        bench.run(intake.pull_orders, "shop")
+    verdict = outcomes.classify(overtaken.value)
+    assert (verdict.kind, verdict.message) == (
+        "retry",
+        "another run has just stored the same records",
+    )
+    bench.shop.pages = [page]
+    run = bench.run(intake.pull_orders, "shop")
+    assert run.counts == {"read": 2, "unchanged": 2}
+    with bench.store.read() as conn:
+        assert conn.scalar(select(func.count()).select_from(t.sales_order)) == 2
+        assert conn.scalar(select(func.count()).select_from(t.inbox)) == 2
