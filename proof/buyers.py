@@ -136,6 +136,10 @@ def traded(
             keep = f"{_KEEP}personal_data.encrypt = {str(name in encrypted).lower()}\n"
             text = text.replace(f"[connections.{name}]\n", f"[connections.{name}]\n{keep}")
         channels.write_text(text, encoding="utf-8")
+        fulfilment = folder / "connections.d" / "fulfilment.toml"
+        text = fulfilment.read_text(encoding="utf-8")
+        text = text.replace("[connections.bob]\n", f"[connections.bob]\n{_KEEP}")
+        fulfilment.write_text(text, encoding="utf-8")
         if encrypted:
             add_keys(folder, MasterKey.new())
         store = Store(url or f"sqlite:///{folder / 'crossdock.db'}")

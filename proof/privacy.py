@@ -2,8 +2,9 @@
 
 Buyers whose every word occurs nowhere else order in the sandbox's shop and marketplace. Their
 orders are taken in, handed over, labelled and shipped by the real application. Half of the buyers
-ask to be erased; of the others the time runs out. Looked at are all bytes: every column of every
-row, payloads unpacked, and on SQLite the database file with its freed pages and its log.
+ask to be erased; of the others the time runs out. The 3PL also tells of parcels that never become
+a shipment, of theirs and of somebody's who bought elsewhere. Looked at are all bytes: every column
+of every row, payloads unpacked, and on SQLite the database file with its freed pages and its log.
 """
 
 from __future__ import annotations
@@ -18,25 +19,28 @@ from time import process_time
 from typing import Any
 from unittest import mock
 
+import msgspec
 from sqlalchemy import func, insert, select, update
 
 from proof.budget import Budget, reached
 from proof.buyers import CHANNELS, Trade, email_of, traded
 from proof.canaries import all_in_store, all_opened
 from proof.evidence import Evidence, Size
-from state import history
+from state import history, inbox
 from state import tables as t
-from state.personal import erasing, people, retention
+from state.personal import erasing, people, reports, retention
 from state.store import Store
 from state.vault import bodies, keys
 from sync import intake, invariants
-from sync.privacy import erasure
+from sync.privacy import erasure, expiry
 from sync.privacy.erasure import Asked
 
 _ORDERS: dict[Size, int] = {"pull-request": 100, "nightly": 1_000}
 """Of a round of hubs, shared out over them."""
 _ROUNDS: dict[Size, int] = {"pull-request": 1, "nightly": 10}
 _PLANTED_ORDERS = 4
+_STRANGER = 9_999_999
+"""The buyer of an order that others gave the 3PL."""
 _MOST_ASKED = 500
 """Whoever asks has every payload read for their address: the others' time runs out instead."""
 
@@ -94,6 +98,7 @@ def check(trade: Trade) -> list[str]:
     others = sorted({*trade.buyers} - {*asked})
     found = [f"buyer {n} was not there to begin with" for n in {*trade.buyers} - _known(trade)][:1]
     books = _books(trade)
+    _tell_of_parcels(trade)
     for number in asked:
         _erase(trade, number)
     trade.did["erased on request"] += len(asked)
@@ -131,6 +136,32 @@ def _books(trade: Trade) -> Any:
             sorted(conn.execute(select(line.id, line.qty_ordered, line.qty_shipped))),
             conn.scalar(select(func.sum(tax.amount))),
         )
+
+
+def _tell_of_parcels(trade: Trade) -> None:
+    """What the 3PL says of work under names that never become a shipment."""
+    work, order = t.fulfilment_order.c, t.sales_order
+    named = select(order.c.channel_order_id, work.reference).join(
+        order, order.c.id == work.order_id
+    )
+    buyers = {name: number for number, name in trade.buyers.items()}
+    bob = next(link.id for link in trade.app.hub.links.values() if link.name == "bob")
+    with trade.store.write() as conn:
+        told = [
+            (row.reference, buyers[row.channel_order_id])
+            for row in conn.execute(named)
+            if row.channel_order_id in buyers
+        ]
+        told.append(("SOMEBODY-ELSE", _STRANGER))
+        parcels = [_parcel(place, *one) for place, one in enumerate(told)]
+        inbox.add(conn, bob, "shipments", parcels, trade.clock.now())
+    trade.did["parcels that are no shipment"] += len(parcels)
+
+
+def _parcel(place: int, reference: str, number: int) -> inbox.Received:
+    """Tells of the buyer nothing by which they could be asked for."""
+    body = {"order": {"reference_id": reference, "recipient": f"canary{number}qdoor"}}
+    return inbox.received(f"parcel-{place}", msgspec.json.encode(body))
 
 
 def _erase(trade: Trade, number: int) -> None:
@@ -186,7 +217,8 @@ def _expire(trade: Trade, others: Sequence[int]) -> list[str]:
     trade.clock.advance(timedelta(days=2).total_seconds())
     trade.once("expire-personal")
     trade.did["expired"] += len(others)
-    return found + [f"31 days later: {where}" for where in trade.canaries(*others)]
+    left = trade.canaries(*others, _STRANGER)
+    return found + [f"31 days later: {where}" for where in left]
 
 
 # ---- planted bugs ----------------------------------------------------------------------------
@@ -272,6 +304,10 @@ PLANTED: dict[str, Callable[[], Any]] = {
         retention, "_until", lambda _row, _keep: datetime(9999, 1, 1, tzinfo=UTC)
     ),
     "it expires two days early": _hurries,
+    "nobody looks whose the 3PL's reports are": _instead(reports, "named", lambda _: set()),
+    "only what became an order or a shipment expires": _instead(
+        expiry, "_expire_reports", _nothing
+    ),
 }
 
 PLANTED_KEYS: dict[str, Callable[[], Any]] = {

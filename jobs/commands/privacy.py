@@ -71,7 +71,7 @@ def export(config: Path | None, email: str, out: Path | None, as_json: bool) -> 
     Orders with this address as buyer or receiver, however it is capitalised, and every payload that
     holds it. Without --json or --out only a table of what was found where. Reads only.
 
-    Ends with 1 when nothing is held.
+    Ends with 1 when nothing is held, and writes no file then.
 
     \b
     Examples:
@@ -80,6 +80,10 @@ def export(config: Path | None, email: str, out: Path | None, as_json: bool) -> 
     """
     with opened_store(config) as (_, store, _clock), store.read() as conn:
         document = sync_dossier.dossier(conn, email)
+    if not document["found"]:
+        if as_json:
+            show_json(document)
+        raise OperatorError(f"Nothing is held on {email}.")
     if out is not None:
         encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
         try:
@@ -89,11 +93,9 @@ def export(config: Path | None, email: str, out: Path | None, as_json: bool) -> 
     if as_json:
         show_json(document)
     else:
-        show(document["found"], _FOUND, as_json=False, empty="Nothing is held.")
+        show(document["found"], _FOUND, as_json=False)
         if out is not None:
             click.echo(f"Written to {out}: hand it over safely, then delete it.")
-    if not document["found"]:
-        raise OperatorError(f"Nothing is held on {email}.")
 
 
 @privacy.command()
@@ -136,7 +138,7 @@ def erase(
         if dry_run:
             _tell_plan(found, needed, as_json)
             return
-        if not yes:
+        if not yes and (person.orders or person.records):
             question = f"Erase what {len(person.orders) + len(person.records)} orders and records"
             click.confirm(f"{question} hold on {email}? It cannot be undone", abort=True, err=True)
         done, clean = _erase(installation, person, asked)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Row, Select, func, literal_column, or_, select
 
 from state import inbox
@@ -14,21 +13,22 @@ from state import tables as t
 from state.batches import among
 from state.fulfilment import LIVE_WORK
 from state.intents import OPEN
-from state.personal import places
+from state.personal import places, reports
+from state.personal.places import Key
 from state.vault import marks
-
-_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Everything of one person: ``orders``, and records of the inbox that are of none of these.
+    """Everything of one person: ``orders``, the records that each of them, by its id, was read from
+    or was told of in (``payloads``), and ``records`` of the inbox that are of none of these.
 
     Each order has its connection's name as ``connection``; each record its id, connection_id,
     connection, topic, external_id and state.
     """
 
     orders: Sequence[Row[Any]]
+    payloads: Mapping[int, Collection[Key]]
     records: Sequence[Row[Any]]
 
 
@@ -41,9 +41,13 @@ def find(conn: Connection, email: str) -> Person:
     named = {(row.connection_id, row.external_id) for row in mentions if row.topic == "orders"}
     ids = {*_by_address(conn, email), *_by_channel_id(conn, named)}
     found = _orders(conn, ids)
-    keys = {key for order in found for key in places.payloads(conn, order)}
-    loose = [row for row in mentions if (row.connection_id, row.topic, row.external_id) not in keys]
-    return Person(found, loose)
+    told = reports.of_orders(conn, ids)
+    keys = {one.id: {*places.payloads(conn, one), *told.get(one.id, ())} for one in found}
+    taken = {key for of_order in keys.values() for key in of_order}
+    loose = (
+        row for row in mentions if (row.connection_id, row.topic, row.external_id) not in taken
+    )
+    return Person(found, keys, list(loose))
 
 
 def of_ids(conn: Connection, order_ids: Iterable[int]) -> list[Row[Any]]:
@@ -87,36 +91,8 @@ def _by_channel_id(conn: Connection, named: set[tuple[int, str]]) -> Iterator[in
 
 def _mentioning(conn: Connection, email: str) -> Iterator[Row[Any]]:
     """Records whose payload holds the address, in lower case, anywhere."""
-    row = t.inbox.c
-    query = (
-        select(
-            row.id,
-            row.connection_id,
-            row.topic,
-            row.external_id,
-            row.state,
-            row.body,
-            row.sha256,
-            t.connection.c.name.label("connection"),
-        )
-        .join(t.connection, t.connection.c.id == row.connection_id)
-        .where(func.length(row.body) > 0)
-        .order_by(row.id)
-        .limit(_PAGE)
-    )
-    wanted = email.encode()
-    last = 0
-    while page := list[Row[Any]](conn.execute(query.where(row.id > last))):
-        texts = inbox.texts(conn, page)
-        yield from (one for one, text in zip(page, texts, strict=True) if _holds(text, wanted))
-        last = page[-1].id
-
-
-def _holds(text: bytes, wanted: bytes) -> bool:
-    if b"\\u" in text:
-        # JSON may spell any character by its number.
-        text = msgspec.json.encode(msgspec.json.decode(text))
-    return wanted in text.decode("utf-8", "replace").lower().encode()
+    for page in inbox.held(conn):
+        yield from (row for row, text in page if email in text.lower())
 
 
 UNSETTLED = (*OPEN, "review")

@@ -109,7 +109,10 @@ Key = tuple[int, str, str]
 
 
 def payloads(conn: Connection, order: Row[object]) -> list[Key]:
-    """The records that an order, and what locations said of it, were read from."""
+    """The records that an order, and what locations said of it, were read from.
+
+    Not every report is found by its name: see ``reports``.
+    """
     raw = select(t.order_event.c.raw_id).where(t.order_event.c.order_id == order.id)
     of_raw = or_(t.inbox.c.id == order.raw_id, t.inbox.c.id.in_(raw))
     row = t.inbox.c

@@ -61,7 +61,7 @@ def overdue(
 def loose(conn: Connection, connection_id: int, keep: Keep, now: datetime) -> list[int]:
     """Ids of payloads that no order with personal data was made of, kept for too long.
 
-    One that is parked waits for a person, and stays.
+    One that is parked waits for a person, and stays. Reports of locations: ``reports.outlived``.
     """
     row, order = t.inbox.c, t.sales_order.c
     of_order = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ def dossier(conn: Connection, email: str) -> dict[str, Any]:
     ``found`` counts rows by the order's connection and the table they stand in.
     """
     person = people.find(conn, email)
-    told = [_order(conn, order) for order in person.orders]
+    told = [_order(conn, order, sorted(person.payloads[order.id])) for order in person.orders]
     found: dict[tuple[str, str], int] = {}
     for order in told:
         for place, rows in order["data"].items():
@@ -44,7 +44,7 @@ def dossier(conn: Connection, email: str) -> dict[str, Any]:
     }
 
 
-def _order(conn: Connection, order: Row[Any]) -> dict[str, Any]:
+def _order(conn: Connection, order: Row[Any], payloads: Sequence[places.Key]) -> dict[str, Any]:
     data: dict[str, list[Any]] = {}
     words = words_of(conn, [order.id])
     for place in places.PLACES:
@@ -54,7 +54,7 @@ def _order(conn: Connection, order: Row[Any]) -> dict[str, Any]:
     sent = _sent(conn, order.id)
     if sent:
         data["intent"] = sent
-    taken = [row for key in places.payloads(conn, order) for row in _payloads(conn, key)]
+    taken = [row for key in payloads for row in _payloads(conn, key)]
     if taken:
         data["inbox"] = taken
     return {

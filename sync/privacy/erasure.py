@@ -85,12 +85,13 @@ def erase(conn: Connection, person: people.Person, asked: Asked, now: datetime) 
     needed = people.open_orders(conn, [row.id for row in person.orders])
     done = Erased()
     words = words_of(conn, person.orders, asked)
-    for row in person.orders:
-        if row.id not in needed:
-            erase_order(conn, row, now, done, Said(f"erased by {asked.actor}", asked.actor))
+    settled = [row for row in person.orders if row.id not in needed]
+    for row in settled:
+        erase_order(conn, row, now, done, Said(f"erased by {asked.actor}", asked.actor))
     loose = [row for row in person.records if row.state != "parked"]
-    keys = sorted({(row.connection_id, row.topic, row.external_id) for row in loose})
-    emptied = erasing.erase_payloads(conn, keys, now)
+    keys = {(row.connection_id, row.topic, row.external_id) for row in loose}
+    keys |= {key for row in settled for key in person.payloads[row.id]}
+    emptied = erasing.erase_payloads(conn, sorted(keys), now)
     if emptied:
         done.places["inbox"] += emptied
     mentions = erasing.erase_mentions(conn, words)

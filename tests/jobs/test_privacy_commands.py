@@ -56,7 +56,11 @@ def test_export_says_where_what_is_and_writes_it_for_its_reader_alone(crossdock:
 
 
 def test_export_of_nobody_ends_with_1_and_of_no_address_with_2(crossdock: Commands) -> None:
-    assert "Nothing is held" in crossdock.well("privacy", "export", "eve@example.org", code=1)
+    out = crossdock.folder / "eve.json"
+    told = crossdock.well("privacy", "export", "eve@example.org", "--out", str(out), code=1)
+    assert told == "Error: Nothing is held on eve@example.org.\n"
+    assert not out.exists()
+    assert crossdock.json("privacy", "export", "eve@example.org", code=1)["orders"] == []
     assert "e-mail" in crossdock.well("privacy", "export", "Eve", code=2)
 
 
@@ -103,6 +107,11 @@ def test_erase_asks_first(crossdock: Commands) -> None:
     done = crossdock("privacy", "erase", "ada@canary.example", "--reason", "7")
     assert done.exit_code == 1
     assert crossdock.rows("SELECT name FROM address WHERE id = 1") == [("Ada Canary",)]
+
+
+def test_erase_does_not_ask_about_somebody_of_whom_nothing_is_held(crossdock: Commands) -> None:
+    told = crossdock.well("privacy", "erase", "eve@example.org", "--reason", "7")
+    assert told == "Nothing was held that could be erased.\n"
 
 
 def test_status_and_audit_tell_what_is_overdue(crossdock: Commands) -> None:
