@@ -1,5 +1,9 @@
-"""A support bundle played again: a fresh store, the same payloads, and others that answer as they
-did; the same problem comes of it, or the bundle does not hold what it hangs on.
+"""A support bundle played again: a fresh store, the same payloads at the same moments, work at the
+locations that got it, and others that answer as they did; the same problem comes of it, or the
+bundle does not hold what it hangs on.
+
+Between what came in, what was planned and what was sent nothing else happens. So an answer meets
+the order in the state in which it met it then: a location refuses to stop before it ships.
 
     python -m proof.bundle_replay 1001.bundle.json.zst
 """
@@ -8,20 +12,20 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 import zstandard
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from connectors.base import Config, Cursor, Finding, Info, Outcome, Page, Push, RawRecord
-from connectors.errors import Ambiguous, Rejected, Retryable
+from connectors.errors import Rejected
 from jobs.clock import ManualClock
 from jobs.heartbeat import Heartbeat
 from jobs.runner import Runner
@@ -31,22 +35,27 @@ from mappings import canonical as c
 from state import catalogue, fulfilment, migrate, stock, streams
 from state import tables as t
 from state.store import Store
-from sync import allocation, drain, intake, shipping
-from sync.context import Hub, Link
+from sync import allocation, drain, handover, intake, shipping
+from sync.context import Hub, Link, Policy
 from sync.support.problems import problems_of
 
 ROUNDS = 3
-"""Every job once in each, after each report of the channel: enough to be refused by one location
-and planned at another."""
+"""Every job once in each, after all that is known to have happened: enough to be refused by one
+location and planned at another."""
 
 _BETWEEN = timedelta(hours=4)
 """So that in two rounds a look-up that is refused again and again is given up."""
+
+_MOMENT_S = 0.001
+"""Between two moments. Work is handed over a moment after it was planned at the earliest, so that
+planning alone releases nothing."""
 
 MAX_BYTES = 64 * 1024 * 1024
 
 _JOBS = {
     "pull-orders": intake.pull_orders,
     "allocate": allocation.allocate,
+    "release": handover.release_due,
     "push": drain.push,
     "pull-shipments": shipping.pull_shipments,
 }
@@ -55,10 +64,12 @@ _LEASE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """``told``: the problems that the bundle says the order had; ``seen``: those it has here."""
+    """``told``: the problems that the bundle says the order had; ``seen``: those it has here;
+    ``written_by``: the version that wrote it, empty in old ones."""
 
     told: Sequence[str]
     seen: Sequence[str]
+    written_by: str = ""
 
     @property
     def same(self) -> bool:
@@ -103,45 +114,117 @@ def _played(document: Mapping[str, Any], store: Store, definitions: Definitions)
     clock = ManualClock(datetime.fromisoformat(document["payloads"][0]["received_at"]))
     links = _links(document, store, clock)
     _fill(document, store, links, clock)
-    hub = Hub(store, clock, definitions, links)
+    hub = Hub(store, clock, definitions, links, Policy(release_after_s=_MOMENT_S))
     beat = Heartbeat(store, clock, _LEASE_S)
     runner = Runner(hub, _JOBS, clock, beat, "once/here/1/replay", _LEASE_S)
     channel = document["connection"]
-    takers = [one["name"] for one in document["connections"] if one["takes"]]
-    told = [("pull-orders", channel), ("allocate", None)]
-    given = [("push", name) for name in takers]
-    reporting = {one["connection"] for one in document.get("shipments", ())}
-    given += [("pull-shipments", name) for name in takers if name in reporting]
+    stage = _Stage(document, store, links, clock, runner)
     with store.write() as conn:
-        for job, name in (*told, *given):
+        for job, name in stage.everything():
             number = links[name].id if name else None
             streams.ensure(conn, streams.key_of(job, name), job, number, 60, clock.now())
-    for had_left, until in _stages(document):
-        for connector in (link.connector for link in links.values()):
-            if isinstance(connector, Warehouse):
-                connector.until = until
-        for _ in range(ROUNDS):
-            for job, name in (*told, *(given if had_left else ())):
-                ended = runner.run_once(streams.key_of(job, name), Order("replay", name))
-                if ended is not None and ended.verdict is not None and ended.verdict.kind == "bug":
-                    raise RuntimeError(f"{job}: {ended.verdict.message}")
-            clock.advance(_BETWEEN.total_seconds())
+    for moment in _moments(document):
+        stage.play(moment)
+    stage.play_on()
     with store.read() as conn:
         seen = problems_of(conn, links[channel].id, document["order"])
-    return Replayed(document["problems"], seen)
+    return Replayed(document["problems"], seen, document.get("written_by", ""))
 
 
-def _stages(document: Mapping[str, Any]) -> list[tuple[bool, datetime | None]]:
-    """Per report of the channel: was anything handed over before the next one came, and when was
-    that? Null: no other came."""
-    moments = [datetime.fromisoformat(one["received_at"]) for one in document["payloads"]]
-    sent = [
-        datetime.fromisoformat(at) for one in document.get("intents", ()) if (at := one["sent_at"])
+_What = Literal["came", "planned", "sent", "told"]
+_JOBS_OF: Mapping[_What, Sequence[str]] = {
+    "came": ("pull-orders",),
+    "planned": ("allocate",),
+    "sent": ("release", "push"),
+    "told": ("pull-shipments",),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Moment:
+    """``what``: a report of the channel ``came``, work was ``planned``, an intent was ``sent``, or
+    a location ``told`` of parcels."""
+
+    at: datetime
+    what: _What
+
+
+def _moments(document: Mapping[str, Any]) -> list[_Moment]:
+    """All that is known to have happened, each once, in its order. Bundles of older versions do
+    not say when work was planned: they are to be written again."""
+    rows: list[tuple[_What, Any]] = [
+        *(("came", one["received_at"]) for one in document["payloads"]),
+        *(("planned", one.get("at")) for one in document.get("work", ())),
+        *(("sent", one["sent_at"]) for one in document.get("intents", ())),
+        *(("told", one["received_at"]) for one in document.get("shipments", ())),
     ]
-    return [
-        *((any(at < following for at in sent), following) for following in moments[1:]),
-        (True, None),
-    ]
+    return sorted({_Moment(datetime.fromisoformat(at), what) for what, at in rows if at})
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """The hub of a replay and everybody around it."""
+
+    document: Mapping[str, Any]
+    store: Store
+    links: Mapping[str, Link]
+    clock: ManualClock
+    runner: Runner
+
+    def everything(self) -> list[tuple[str, str | None]]:
+        takers = [one["name"] for one in self.document["connections"] if one["takes"]]
+        reporting = {one["connection"] for one in self.document.get("shipments", ())}
+        return [
+            ("pull-orders", self.document["connection"]),
+            ("allocate", None),
+            ("release", None),
+            *(("push", name) for name in takers),
+            *(("pull-shipments", name) for name in takers if name in reporting),
+        ]
+
+    def play(self, moment: _Moment) -> None:
+        """Let happen what happened then, and nothing else."""
+        self.clock.advance(max(0.0, (moment.at - self.clock.now()).total_seconds()))
+        for link in self.links.values():
+            if isinstance(link.connector, Recorded):
+                link.connector.now = moment.at
+        if moment.what == "planned":
+            self._serve(_planned_at(self.document, moment.at))
+        self._run(_JOBS_OF[moment.what])
+        self._serve(self.document["serving"])
+        self.clock.advance(_MOMENT_S)
+
+    def play_on(self) -> None:
+        """After all that is known: what the hub makes of it when it is left alone."""
+        for _ in range(ROUNDS):
+            self._run(("pull-orders", "allocate", "push", "pull-shipments"))
+            self.clock.advance(_BETWEEN.total_seconds())
+
+    def _run(self, wanted: Sequence[str]) -> None:
+        for job, name in self.everything():
+            if job not in wanted:
+                continue
+            ended = self.runner.run_once(streams.key_of(job, name), Order("replay", name))
+            if ended is not None and ended.verdict is not None and ended.verdict.kind == "bug":
+                raise RuntimeError(f"{job}: {ended.verdict.message}")
+
+    def _serve(self, codes: Collection[str]) -> None:
+        """Only these locations serve the channel: routing may choose another today, as stock and
+        rates are not what they were."""
+        channel = self.links[self.document["connection"]].id
+        with self.store.write() as conn:
+            conn.execute(delete(t.channel_location))
+            for rank, code in enumerate(self.document["serving"]):
+                place = fulfilment.location_by_code(conn, code) if code in codes else None
+                if place is not None:
+                    served = {"connection_id": channel, "location_id": place.id, "rank": rank}
+                    conn.execute(insert(t.channel_location).values(served))
+
+
+def _planned_at(document: Mapping[str, Any], moment: datetime) -> set[str]:
+    """The locations that got work at that moment."""
+    work = [one for one in document["work"] if one.get("at")]
+    return {one["location"] for one in work if datetime.fromisoformat(one["at"]) == moment}
 
 
 def _links(document: Mapping[str, Any], store: Store, clock: ManualClock) -> dict[str, Link]:
@@ -170,9 +253,6 @@ def _fill(
             made = insert(t.location).values(values).returning(t.location.c.id)
             places[place["code"]] = conn.execute(made).scalar_one()
         channel = links[document["connection"]].id
-        for rank, code in enumerate(document["serving"]):
-            served = {"connection_id": channel, "location_id": places[code], "rank": rank}
-            conn.execute(insert(t.channel_location).values(served))
         skus = {}
         for one in document["goods"]:
             code = one["code"]
@@ -204,10 +284,15 @@ def _connector(one: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
         pushes={name: Push(**push) for name, push in one["pushes"].items()},
         definitions=one["definitions"],
     )
-    answers = {row["reference"]: row for row in document.get("intents", ())}
+    # What asks a location to stop names its work by the location's own number: it goes by its key.
+    answers = {
+        row["reference"] or row["idempotency_key"]: row for row in document.get("intents", ())
+    }
     if one["takes"] == "fulfilment_order":
         told = [row for row in document.get("shipments", ()) if row["connection"] == one["name"]]
-        return Warehouse(info, answers, told)
+        work = document.get("work", ())
+        agreed = [row for row in work if row.get("request") == "cancellation_accepted"]
+        return Warehouse(info, answers, told, {f"cancel:{row['reference']}" for row in agreed})
     if one["takes"] == "label":
         return Carrier(info, answers)
     mine = one["name"] == document["connection"]
@@ -215,29 +300,32 @@ def _connector(one: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
 
 
 class Recorded:
-    """A connection that knows nobody outside."""
+    """A connection that knows nobody outside, and nothing of what comes after ``now``."""
 
     config_model = Config
 
     def __init__(self, info: Info) -> None:
         self.info = info
+        self.now = datetime.min.replace(tzinfo=UTC)
 
     def check(self) -> Sequence[Finding]:
         return []
 
 
 class Channel(Recorded):
-    """Tells of the order as it did: every few times it is asked, one report more."""
+    """Tells of the order as it did."""
 
     def __init__(self, info: Info, payloads: Sequence[Mapping[str, Any]]) -> None:
         super().__init__(info)
         self._payloads = payloads
-        self._asked = 0
 
     def pull_orders(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
-        now = self._payloads[self._asked // ROUNDS]
-        self._asked += 1
-        yield Page([RawRecord.of(now["external_id"], now["body"])], {"n": self._asked})
+        told = _until(self._payloads, self.now)
+        yield Page([RawRecord.of(row["external_id"], row["body"]) for row in told], {"n": 0})
+
+
+def _until(rows: Sequence[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:
+    return [row for row in rows if datetime.fromisoformat(row["received_at"]) <= now]
 
 
 class Taker(Recorded):
@@ -249,13 +337,13 @@ class Taker(Recorded):
 
     def _answer(self, key: str, reference: str) -> Outcome:
         known = self._answers.get(reference)
-        if known is None:
-            raise Retryable("the bundle ends here")
+        if known is None or not _was_sent(known, self.now):
+            return Outcome(key, "retry", message="the bundle ends here")
         if known["state"] == "rejected":
             return Outcome(key, "rejected", code=known["code"], message=known["message"])
         if known["state"] in ("done", "accepted"):
             return Outcome(key, "applied", remote_id=known["remote_id"] or f"R-{reference}")
-        raise Ambiguous(known["message"])
+        return Outcome(key, "unknown", message=known["message"])
 
     def _look_up(self, reference: str) -> None:
         """Nothing is ever found; what a person had to settle could not be looked up."""
@@ -264,26 +352,30 @@ class Taker(Recorded):
             raise Rejected(known["message"])
 
 
+def _was_sent(intent: Mapping[str, Any], now: datetime) -> bool:
+    """Was it sent by then, and is it known what came of it, or that nobody knows?"""
+    sent = intent["sent_at"] and datetime.fromisoformat(intent["sent_at"]) <= now
+    return bool(sent) and intent["state"] not in ("planned", "superseded")
+
+
 class Warehouse(Taker):
-    """``until``: it has not reported what it reported from then on; null: it has told all."""
+    """Reports what it reported. ``stops``: keys of the requests to stop that it has
+    agreed to at once."""
 
     def __init__(
         self,
         info: Info,
         answers: Mapping[str, Mapping[str, Any]],
         told: Sequence[Mapping[str, Any]],
+        stops: Set[str],
     ) -> None:
         super().__init__(info, answers)
         self._told = told
-        self.until: datetime | None = None
+        self._stops = stops
 
     def pull_shipments(self, cursor: Cursor | None, since: datetime) -> Iterator[Page]:
-        told = [
-            RawRecord.of(row["external_id"], row["body"])
-            for row in self._told
-            if self.until is None or datetime.fromisoformat(row["received_at"]) < self.until
-        ]
-        yield Page(told, {"n": len(told)})
+        told = _until(self._told, self.now)
+        yield Page([RawRecord.of(row["external_id"], row["body"]) for row in told], {"n": 0})
 
     def push_fulfilment_orders(
         self, requests: Mapping[str, c.FulfilmentRequest]
@@ -295,7 +387,13 @@ class Warehouse(Taker):
         return None
 
     def cancel_fulfilment_orders(self, remote_ids: Mapping[str, str]) -> Sequence[Outcome]:
-        return [Outcome(key, "rejected", message="the bundle ends here") for key in remote_ids]
+        return [self._stopped(key) for key in remote_ids]
+
+    def _stopped(self, key: str) -> Outcome:
+        """As it was answered: taken for later is no answer yet, what it reports later tells."""
+        answer = self._answer(key, key)
+        later = answer.status == "applied" and key not in self._stops
+        return Outcome(key, "accepted") if later else answer
 
 
 class Carrier(Taker):

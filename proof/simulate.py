@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TextIO, get_args
 
 import click
 from rich.console import Console
@@ -18,6 +18,7 @@ from rich.table import Table
 from jobs.commands.options import as_json
 from jobs.listing import show_json
 from jobs.problems import OperatorError, UsageProblem
+from jobs.version import version
 from proof.world.course import TROUBLES, Course, Faults
 
 if TYPE_CHECKING:
@@ -123,10 +124,15 @@ def _play_again(bundle: Path, as_json: bool) -> None:
     else:
         click.echo(f"told: {', '.join(found.told) or 'no problem'}")
         click.echo(f"seen: {', '.join(found.seen) or 'no problem'}")
-    if not found.same:
+    if not found.same and found.written_by != version():
         raise OperatorError(
             "The bundle does not show the problem that it was written for.",
             "Have it written again by this version: crossdock bundle ORDER",
+        )
+    if not found.same:
+        raise OperatorError(
+            "The replay went another way than the order did.",
+            "Send the file all the same: what was received, sent and answered is in it.",
         )
 
 
@@ -151,13 +157,22 @@ def _simulated(course: Course, database: str, trace: Path | None, *, quiet: bool
     from proof.world.simulation import simulate as live
 
     with ExitStack() as stack:
-        file = stack.enter_context(trace.open("w", encoding="utf-8")) if trace else None
+        file = stack.enter_context(_opened(trace)) if trace else None
         if quiet or not sys.stderr.isatty():
             return live(course, database=database, trace=file)
         bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
         task = bar.add_task(f"{course.days:g} days", total=1.0)
         tell: Callable[[float], None] = lambda share: bar.update(task, completed=share)  # noqa: E731
         return live(course, database=database, trace=file, progress=tell)
+
+
+def _opened(trace: Path) -> TextIO:
+    try:
+        return trace.open("w", encoding="utf-8")
+    except OSError as error:
+        raise OperatorError(
+            f"Could not write {trace}: {error.strerror}.", "Is the folder there, and writable?"
+        ) from None
 
 
 def _shrunk(result: Result, database: str, *, quiet: bool) -> Result:

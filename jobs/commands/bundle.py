@@ -15,6 +15,7 @@ from jobs.app import App
 from jobs.commands.options import as_json, opened, settings_option
 from jobs.listing import show_json
 from jobs.problems import OperatorError, UsageProblem
+from jobs.version import version
 from state import orders
 from state import tables as t
 from sync.context import Link
@@ -55,6 +56,7 @@ def bundle(config: Path | None, order: str, out: Path | None, as_json: bool) -> 
                 raise OperatorError(
                     f"{problem}: nothing was written.", "Please report it."
                 ) from None
+    document["written_by"] = version()
     path = out or Path(f"{_plain(external_id)}{ENDING}")
     _write(path, msgspec.json.encode(document))
     told: dict[str, Any] = {

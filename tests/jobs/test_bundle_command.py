@@ -5,12 +5,15 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
+import zstandard
 
 from connectors.base import RawRecord
 from jobs.commands.options import opened
 from proof import bundle_replay
 from sync import intake
+from sync.support.redaction import Redactor
 from tests.jobs.commands import Commands
 from tests.sync.test_support_bundle import order
 
@@ -73,6 +76,17 @@ def test_threat_t21_a_bundle_holds_no_secret_and_no_address_of_a_server(
     assert [one for one in (SECRET, "ck_canary", "canary-domain") if one in text] == []
 
 
+def test_what_is_left_of_a_person_is_told_by_its_place(
+    crossdock: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Redactor, "document", lambda _self, document, *_: document)
+    file = crossdock.folder / "one.bundle.json.zst"
+    told = crossdock.well("bundle", "1", "--out", str(file), code=1)
+    assert "payloads[0].body.billing." in told
+    assert "Zebediah" not in told
+    assert not file.exists()
+
+
 def test_the_replay_ends_with_what_it_found(
     crossdock: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,3 +100,19 @@ def test_the_replay_ends_with_what_it_found(
     assert "crossdock bundle" in crossdock.well("simulate", "--bundle", other, code=2)
     assert bundle_replay.main([str(crossdock.folder / "settings.toml")]) == 2
     assert bundle_replay.main([]) == 2
+
+
+def test_a_replay_that_goes_another_way_says_what_to_do_with_the_file(
+    crossdock: Commands,
+) -> None:
+    file = crossdock.folder / "one.bundle.json.zst"
+    crossdock.json("bundle", "1", "--out", str(file))
+    document = bundle_replay.load(file) | {"problems": ["hold/of_long_ago"]}
+    packed = zstandard.ZstdCompressor()
+    file.write_bytes(packed.compress(msgspec.json.encode(document)))
+    told = crossdock.well("simulate", "--bundle", str(file), code=1)
+    assert "went another way" in told
+    assert "Send the file all the same" in told
+    older = document | {"written_by": "0.0.1"}
+    file.write_bytes(packed.compress(msgspec.json.encode(older)))
+    assert "written again" in crossdock.well("simulate", "--bundle", str(file), code=1)

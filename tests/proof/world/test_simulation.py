@@ -91,6 +91,11 @@ def test_the_command_tells_what_happened() -> None:
         assert word in told
 
 
+def test_a_trace_that_cannot_be_written_is_told_before_anything_is_simulated() -> None:
+    told = run("--days", "0.1", "--trace", "/no/where/trace.log", code=1)
+    assert "Could not write /no/where/trace.log: No such file or directory." in told
+
+
 @pytest.mark.slow
 def test_the_command_tells_machines_too_and_the_same_again() -> None:
     told = run("--days", "0.1", "--faults", "calm", "--seed", "3")
