@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -16,6 +16,7 @@ from connectors.errors import CrossdockError
 from jobs import accountable
 from jobs.commands import COMMANDS
 from jobs.problems import OperatorError, UsageProblem
+from jobs.version import version
 from mappings import DefinitionsInvalid
 from state.errors import StoreProblem
 
@@ -67,13 +68,6 @@ class Cli(click.Group):
             raise _refusal(error) from None
 
 
-def _version() -> str:
-    try:
-        return metadata.version("crossdock")
-    except metadata.PackageNotFoundError:
-        return "not installed, run from a checkout"
-
-
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
@@ -88,7 +82,7 @@ def _version() -> str:
     help="Who gives the command, where many share one user; kept in the audit trail.",
 )
 @click.option("--because", default="", help="Why; kept in the audit trail.")
-@click.version_option(_version(), prog_name="crossdock")
+@click.version_option(version(), prog_name="crossdock")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, actor: str, because: str) -> None:
     """Pull orders from every channel, have them shipped, write back tracking and stock.
@@ -114,9 +108,19 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, DefinitionsInvalid):
         return UsageRefusal(str(error), "Mend the mapping definitions.")
     if isinstance(error, DBAPIError):
-        reason = str(error.orig).strip().splitlines()[0]
-        return Refusal(f"The store failed: {reason}", "Try again, or `crossdock check`.")
+        return _store_failed(error)
     return Refusal(str(error), error.remedy if isinstance(error, OperatorError) else "")
+
+
+def _store_failed(error: DBAPIError) -> Refusal:
+    # Not at the top: whoever only asks for help needs no tables.
+    from state.migrate import damaged
+    from state.store import is_damaged
+
+    if is_damaged(error):
+        return Refusal(str(damaged("of [store] url")), "")
+    reason = str(error.orig).strip().splitlines()[0]
+    return Refusal(f"The store failed: {reason}", "Try again, or `crossdock check`.")
 
 
 def explain_bug(

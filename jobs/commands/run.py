@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import structlog
 
-from jobs import app, collector, logs, vaults, webhooks
+from jobs import app, collector, heap, logs, vaults, webhooks
 from jobs.commands.options import settings_option
 from state import migrate
 from state.migrate import damaged
@@ -48,6 +48,7 @@ def run(config: Path | None) -> None:
 
 def _daemon(config: Path | None) -> list[str]:
     """Set up, work, and close; answers what was still running when the grace was over."""
+    heap.share_one()
     configuration = app.load(config)
     settings, stop = configuration.settings, threading.Event()
     clock = app.clock_of(settings, stop)
@@ -92,7 +93,7 @@ def _run(installation: app.App) -> list[str]:
     else:
         log.info("stopped")
     if engine.damaged:
-        raise damaged(installation.hub.store)
+        raise damaged(str(installation.hub.store.url.database))
     return left
 
 

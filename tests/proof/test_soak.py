@@ -55,6 +55,14 @@ def test_goal_g13_whatever_grows_is_noticed_by_its_own_check(
     assert told(change) == [check]
 
 
+def test_a_store_that_is_written_anew_after_an_erasure_grows_by_nothing() -> None:
+    def erased(n: int, one: Reading) -> Reading:
+        less = replace(one, held=one.held - max(0, n - 200) * 20_000)
+        return replace(less, wal=less.held) if n % 50 == 0 else less
+
+    assert told(erased) == []
+
+
 @given(
     st.floats(-100, 100), st.floats(-1000, 1000), st.lists(st.floats(0, 1), min_size=3, max_size=30)
 )
