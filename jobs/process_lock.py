@@ -25,7 +25,13 @@ class ProcessLock:
         self._file: int | None = None
 
     def __enter__(self) -> ProcessLock:
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise OperatorError(
+                f"{self._path} cannot be written beside the store: {error.strerror}.",
+                "See that the folder of [store] url exists and lets this user write.",
+            ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

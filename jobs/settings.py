@@ -19,6 +19,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from pydantic.fields import FieldInfo
@@ -79,12 +82,39 @@ def _host(name: str) -> str:
     return name
 
 
+def _like(pattern: str, remedy: str) -> AfterValidator:
+    """A text of this form. What is told of another is how to write it, and no pattern."""
+
+    def checked(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(remedy)
+        return value
+
+    return AfterValidator(checked)
+
+
+def _one_cutoff(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Told once, and not for each way in which it may be written."""
+    try:
+        return read(value)
+    except ValidationError:
+        raise ValueError(
+            'write "14:00", or a table by day: { mon = "14:00", sat = "11:00" }'
+        ) from None
+
+
 Duration = Annotated[int, BeforeValidator(_seconds)]
 """Whole seconds, written as ``30s``, ``5m``, ``1h`` or ``1d``."""
 
 Interval = Annotated[Duration, Field(ge=1)]
 
-ConnectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+ConnectionName = Annotated[
+    str,
+    _like(
+        r"[a-z0-9][a-z0-9-]{0,62}",
+        "a name is of lower-case letters, digits and dashes: shop-eu",
+    ),
+]
 
 
 class Section(BaseModel):
@@ -103,7 +133,7 @@ class StoreSettings(Section):
 class EncryptionSettings(Section):
     """Where the keys are by which personal data is encrypted; without them none is."""
 
-    keys: Annotated[str, Field(pattern=r"^(env|file):.+$")] | None = Field(
+    keys: Annotated[str, _like(r"(env|file):.+", "write env:NAME or file:PATH")] | None = Field(
         default=None,
         description="env:NAME or file:PATH with the keys of `crossdock keys new`",
     )
@@ -175,6 +205,12 @@ def _address(value: str) -> str:
     host, _, port = value.rpartition(":")
     if not host or not port.isdecimal() or int(port) > _LAST_PORT:
         raise ValueError("an address is a host and a port: 127.0.0.1:8431")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError(
+            f"{host!r} is no host name: between its dots are 1 to 63 characters"
+        ) from None
     return value
 
 
@@ -187,7 +223,9 @@ class WebSettings(Section):
     listen: Annotated[str, AfterValidator(_address)] | None = Field(
         default=None, description="where webhooks are taken, for example 127.0.0.1:8431"
     )
-    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = Field(
+    public_url: (
+        Annotated[str, _like(r"https?://[^\s?#]+", "write https://hooks.example.org")] | None
+    ) = Field(
         default=None,
         description="how vendors reach it through your proxy: https://hooks.example.org",
     )
@@ -308,7 +346,7 @@ class LocationSettings(Section):
     city: str = ""
     region: str = ""
     postcode: str = ""
-    country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
+    country: Annotated[str, _like(r"([A-Z]{2})?", "write its two letters: DE")] = ""
     phone: str = ""
     lat: float | None = Field(default=None, ge=-90, le=90)
     lon: float | None = Field(default=None, ge=-180, le=180)
@@ -327,12 +365,12 @@ class LocationSettings(Section):
         default=None, description="whose clock its working day has; without it, it is always open"
     )
     workdays: tuple[Weekday, ...] = WEEKDAYS[:5]
-    cutoff: time | dict[Weekday, time] | None = Field(
+    cutoff: Annotated[time | dict[Weekday, time] | None, WrapValidator(_one_cutoff)] = Field(
         default=None, description="orders that come later leave on the next working day"
     )
-    holidays: Annotated[str, Field(pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?)?$")] = Field(
-        default="", description="whose public holidays it keeps: DE, or DE-BE"
-    )
+    holidays: Annotated[
+        str, _like(r"([A-Z]{2}(-[A-Z0-9]{1,3})?)?", "write a country or a part of one: DE, DE-BE")
+    ] = Field(default="", description="whose public holidays it keeps: DE, or DE-BE")
     closed: tuple[date, ...] = Field(default=(), description="further days without work")
     handling_days: int = Field(default=0, ge=0, description="working days before a parcel leaves")
 

@@ -91,7 +91,11 @@ def resolve(
     naming every SKU that is unknown, and every lot that expires on another day than a line says.
     """
     skus = catalogue.resolve(conn, 0, [one.sku for one in goods])
-    problems = [f"unknown SKU {one.sku}: import it first" for one in goods if one.sku not in skus]
+    problems = [
+        f"line {one.line}: unknown SKU {one.sku}: import it first"
+        for one in goods
+        if one.sku not in skus
+    ]
     tracked = catalogue.by_ids(conn, skus.values())
     known: dict[tuple[int, str], Known] = {}
     for one in goods:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -186,48 +186,72 @@ class CountRow:
         return " lot ".join(filter(None, (self.sku, self.lot)))
 
 
+Fault = tuple[int, str]
+"""A line of a file, and the sentence that says what is wrong with it."""
+
+
 def read_counts(path: Path) -> list[CountRow]:
     """Absolute counts of a file with the columns ``sku,on_hand``, maybe ``lot``."""
-    problems: list[str] = []
+    found, faults = readable_counts(path)
+    _refuse(path, faults)
+    return found
+
+
+def readable_counts(path: Path) -> tuple[list[CountRow], list[Fault]]:
+    """The same of the lines that can be read, and what is wrong with the others: whoever looks
+    the SKUs up can tell all faults of the file at once."""
+    faults: list[Fault] = []
     found: list[CountRow] = []
     for line, row in rows_of(path, ("sku", "on_hand")):
+        if not row["sku"]:
+            faults.append((line, f"line {line}: sku is empty"))
         try:
             counted = quantity(row["on_hand"])
         except ValueError as error:
-            problems.append(f"line {line}: on_hand {error}")
+            faults.append((line, f"line {line}: on_hand {error}"))
         else:
             found.append(CountRow(line, row["sku"], row.get("lot", ""), counted))
-    if problems:
-        raise ImportProblem(path, problems)
-    return found
+    return found, faults
 
+
+def _refuse(path: Path, faults: Iterable[Fault]) -> None:
+    told = [sentence for _, sentence in sorted(faults)]
+    if told:
+        raise ImportProblem(path, told)
+
+
+_COUNTS_ITSELF = (
+    "an outside system counts at {code}: its next count brings the figures. Where the stock is "
+    'yours to count, say authority = "hub" under [locations.{code}]'
+)
 
 Piles = dict[tuple[int, str], CountRow]
 """Counts by SKU id and lot, the lot empty where goods are not told apart by it."""
 
 
-def _piles(conn: Connection, path: Path, location: Row[Any], counts: Sequence[CountRow]) -> Piles:
-    """Counts with our ids. Raises ``ImportProblem`` for two of one pile: which of them is the
-    count, or whether both together are, only who counted can say.
+def _piles(
+    conn: Connection, location: Row[Any], counts: Sequence[CountRow], faults: list[Fault]
+) -> Piles:
+    """Counts with our ids. Of two of one pile the second is a fault: which of them is the count,
+    or whether both together are, only who counted can say.
     """
     skus = catalogue.resolve(conn, 0, [row.sku for row in counts])
-    unknown = sorted({row.sku for row in counts} - set(skus))
-    if unknown:
-        raise ImportProblem(path, [f"unknown SKU {code}: import it first" for code in unknown])
     known = catalogue.by_ids(conn, skus.values())
     found: Piles = {}
-    problems = []
     for row in counts:
+        if row.sku not in skus:
+            told = f"line {row.line}: unknown SKU {row.sku}: import it first"
+            faults += [(row.line, told)] if row.sku else []
+            continue
         sku = known[skus[row.sku]]
-        lot = row.lot if sku.lot_tracked and location.authority == "hub" else ""
+        lot = row.lot if sku.lot_tracked else ""
         before = found.setdefault((sku.id, lot), row)
         if before is not row:
-            problems.append(
+            told = (
                 f"lines {before.line} and {row.line}: {before} and {row} are one pile at "
                 f"{location.code}, {sku.code}: write its whole count on one line"
             )
-    if problems:
-        raise ImportProblem(path, problems)
+            faults.append((row.line, told))
     return found
 
 
@@ -239,15 +263,19 @@ def import_counts(
     actor: str,
     now: datetime,
     how: Counted = Counted(),
+    unreadable: Sequence[Fault] = (),
 ) -> int:
-    """Bring a location's on-hand to these counts; returns how many changed.
+    """Bring the on-hand of a location of ours to these counts; returns how many changed.
 
     Every change is a ledger row and the import an audit row. What the file does not name keeps
-    its count.
+    its count. ``unreadable``: what is wrong with further lines; it is told with all the rest.
     """
     location = location_of(conn, path, location_code)
-    changed, problems = 0, []
-    for (sku_id, lot), row in sorted(_piles(conn, path, location, counts).items()):
+    if location.authority != "hub":
+        # Its next count would silently take this one's place, and until then we offered too much.
+        raise ImportProblem(path, [_COUNTS_ITSELF.format(code=location.code)])
+    changed, faults = 0, list(unreadable)
+    for (sku_id, lot), row in sorted(_piles(conn, location, counts, faults).items()):
         try:
             with conn.begin_nested():
                 delta = stock.set_count(
@@ -264,15 +292,13 @@ def import_counts(
                     actor=actor,
                 )
         except IntegrityError:
-            problems.append(
-                f"{row.sku}: fewer than are reserved already; ship or cancel those orders first"
-            )
+            why = "fewer than are reserved already; ship or cancel those orders first"
+            faults.append((row.line, f"line {row.line}: {row.sku}: {why}"))
         except Misplaced as problem:
-            problems.append(f"{row.sku}: {problem}")
+            faults.append((row.line, f"line {row.line}: {row.sku}: {problem}"))
         else:
             changed += bool(delta)
-    if problems:
-        raise ImportProblem(path, problems)
+    _refuse(path, faults)
     history.audit(
         conn,
         actor=actor,

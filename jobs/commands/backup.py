@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -27,19 +28,24 @@ from sync.privacy import reapplying
 from sync.privacy.reapplying import Erasures
 
 ENDING = ".crossdock"
-_NAMED = "crossdock-*.crossdock"
+_NAMED = re.compile(r"crossdock-[0-9]{8}T[0-9]{6}Z\.crossdock")
+"""What this command calls a file in a folder; one that a person named is never ours to delete."""
 
 
 @click.command()
-@click.argument("target", type=click.Path(path_type=Path))
-@click.option("--keep", type=click.IntRange(min=1), help="Keep so many in the folder, the newest.")
+@click.argument("given", metavar="TARGET")
+@click.option(
+    "--keep", type=click.IntRange(min=1), help="Delete all but so many that are named by the time."
+)
 @as_json
 @settings_option
-def backup(config: Path | None, target: Path, keep: int | None, as_json: bool) -> None:
+def backup(config: Path | None, given: str, keep: int | None, as_json: bool) -> None:
     """Write the whole store, as it is at this moment, to a file; the daemon may run meanwhile.
 
-    TARGET is a file that does not exist yet, or a folder: then the file is named by the time. It
-    is read back and checked before it gets its name, and only this user may read it: it holds
+    TARGET is a file that does not exist yet, or a folder: then the file is named by the time. A
+    folder that is missing is made where TARGET ends with / or --keep is given.
+
+    It is read back and checked before it gets its name, and only this user may read it: it holds
     everything, customers' addresses too. The settings and their secrets are not in it.
 
     \b
@@ -49,10 +55,10 @@ def backup(config: Path | None, target: Path, keep: int | None, as_json: bool) -
       crossdock backup before-the-update.crossdock
     """
     with opened_store(config) as (_, store, clock):
-        now = clock.now()
+        now, target = clock.now(), Path(given)
+        if given.endswith("/") or keep is not None:
+            _make(target)
         path = target / f"crossdock-{now:%Y%m%dT%H%M%SZ}{ENDING}" if target.is_dir() else target
-        if keep is not None and not target.is_dir():
-            raise UsageProblem("--keep is for a folder of backups.", "Give TARGET as a folder.")
         try:
             made = backups.write(store, path, now, _progress(as_json))
         except FileExistsError:
@@ -62,8 +68,26 @@ def backup(config: Path | None, target: Path, keep: int | None, as_json: bool) -
                 f"{path} cannot be written: {error.strerror}. No backup was made.",
                 "Make room or mend the permissions, then try again.",
             ) from None
-    dropped = _rotate(target, keep) if keep is not None else []
+    dropped, stuck = _rotate(path, keep) if keep is not None else ([], [])
     _tell(path, made, dropped, as_json=as_json)
+    if stuck:
+        raise OperatorError(
+            f"The backup is made, but older ones could not be deleted: {'; '.join(stuck)}.",
+            "Mend the permissions: the next backup deletes them. Or delete them yourself.",
+        )
+
+
+def _make(folder: Path) -> None:
+    """Have a folder where one is meant: else a file takes its name, and the next backup fails."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError:
+        raise UsageProblem(f"{folder} is a file.", "Give TARGET as a folder of backups.") from None
+    except OSError as error:
+        raise OperatorError(
+            f"The folder {folder} cannot be made: {error.strerror}. No backup was made.",
+            "Make it yourself, or mend the path or the permissions, then try again.",
+        ) from None
 
 
 def _progress(as_json: bool) -> Any:
@@ -74,12 +98,27 @@ def _progress(as_json: bool) -> Any:
     return told
 
 
-def _rotate(folder: Path, keep: int) -> list[str]:
-    """Delete the oldest of our files by their names, which are their times."""
-    found = sorted(folder.glob(_NAMED))
-    for old in found[:-keep]:
-        old.unlink()
-    return [old.name for old in found[:-keep]]
+def _rotate(made: Path, keep: int) -> tuple[list[str], list[str]]:
+    """Delete the oldest of our files by their names, which are their times.
+
+    Never ``made``, the newest, whatever the clock said when the others were named. Answers what
+    was deleted, and what could not be and why.
+    """
+    dropped: list[str] = []
+    stuck: list[str] = []
+    try:
+        named = sorted(one for one in made.parent.iterdir() if _NAMED.fullmatch(one.name))
+    except OSError as error:
+        return dropped, [f"{made.parent}: {error.strerror}"]
+    older = [one for one in named if one.name != made.name]
+    for old in older[: max(0, len(older) + 1 - keep)]:
+        try:
+            old.unlink(missing_ok=True)
+        except OSError as error:
+            stuck.append(f"{old.name}: {error.strerror}")
+        else:
+            dropped.append(old.name)
+    return dropped, stuck
 
 
 def _tell(path: Path, made: Summary, dropped: list[str], *, as_json: bool) -> None:

@@ -13,7 +13,8 @@ from jobs import app, vaults, webhooks
 from jobs.commands.options import as_json, opened, require_connection, settings_option
 from jobs.listing import show
 from jobs.problems import OperatorError
-from state import catalogue, grounds, rate_quotes
+from state import catalogue, grounds, migrate, rate_quotes
+from state.store import Store
 from sync import outcomes
 from sync.context import Link
 
@@ -35,8 +36,8 @@ _QUOTES_READ = 200
 def check(config: Path | None, connection: str | None, as_json: bool) -> None:
     """Say what to mend.
 
-    Tests settings, store, mappings, credentials and clocks. Ends with 1 when something has to
-    be mended, with 2 when the settings cannot be used at all.
+    Tests settings, store (on SQLite all of its file is read), mappings, credentials and clocks.
+    Ends with 1 when something has to be mended, with 2 when the settings cannot be used at all.
 
     \b
     Examples:
@@ -64,11 +65,10 @@ def check(config: Path | None, connection: str | None, as_json: bool) -> None:
 def _installation(installation: app.App) -> list[Finding]:
     """What could be loaded at all is well; the rest ended the command with its own sentence."""
     settings, hub = installation.settings, installation.hub
-    store = hub.store.url.render_as_string(hide_password=True)
     count = f"{len(settings.connections)} connections, {len(settings.locations)} locations"
     findings = [
         Finding("settings", True, f"{installation.configuration.path.name}: {count}"),
-        Finding("store", True, f"{store} answers and has this version's tables"),
+        _store(hub.store),
         Finding("mappings", True, f"{len(hub.definitions)} definitions fit the canonical records"),
     ]
     rules = hub.routing
@@ -80,6 +80,14 @@ def _installation(installation: app.App) -> list[Finding]:
         findings.append(Finding("connections", False, "there are none", remedy))
     findings += vaults.findings(installation.configuration)
     return findings + _promise_rules(installation)
+
+
+def _store(store: Store) -> Finding:
+    where = store.url.render_as_string(hide_password=True)
+    damage = migrate.damage_in(store)
+    if damage is not None:
+        return Finding("store", False, f"{where} is damaged: {damage}", migrate.REMEDY_OF_DAMAGE)
+    return Finding("store", True, f"{where} answers and has this version's tables")
 
 
 def _quoted_currencies(installation: app.App) -> list[Finding]:

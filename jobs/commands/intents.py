@@ -31,20 +31,26 @@ _COLUMNS = {
 
 
 @click.group(invoke_without_command=True)
+@as_json
 @click.pass_context
-def intents(ctx: click.Context) -> None:
+def intents(ctx: click.Context, as_json: bool) -> None:
     """What is to happen outside: written down before it is sent, and settled by the answer.
 
     Without a sub-command those that wait for a person's word are listed.
 
     \b
     Examples:
-      crossdock intents
+      crossdock intents --json
       crossdock intents list --all --json
       crossdock intents resolve label:1001-5f3a2b1c-1 --not-done --reason "asked the carrier"
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(listing)
+        ctx.invoke(listing, as_json=as_json)
+    elif as_json:
+        raise UsageProblem(
+            "Options before the command are not passed on.",
+            f"Write them after it: crossdock intents {ctx.invoked_subcommand} ...",
+        )
 
 
 @intents.command("list")
@@ -128,7 +134,7 @@ def _found(installation: Any, key: str) -> tuple[Any, Row[Any]]:
 @intents.command("resolve")
 @click.argument("key")
 @click.option("--done", metavar="NUMBER", help="It happened: the vendor's own number of it.")
-@click.option("--not-done", is_flag=True, help="It did not happen: it will be sent again.")
+@click.option("--not-done", is_flag=True, help="It did not happen: it is sent again.")
 @click.option("--reason", required=True, help="How you know; kept in the history.")
 @click.option("--tracking", default="", help="Of a label the vendor does not tell us about.")
 @click.option("--carrier", default="", help="The same.")

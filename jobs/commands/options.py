@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -40,6 +43,28 @@ def first(found: Sequence[Row], limit: int) -> Sequence[Row]:
     if len(found) > limit:
         click.echo(f"There are more: these are {limit}. See them with --limit.", err=True)
     return found[:limit]
+
+
+_AGE = re.compile(r"(\d{1,5})([dh])")
+_ASK = "Write 30d, 12h, 2026-11-01 or 2026-11-01T08:30:00+01:00."
+
+
+def moment(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """``30d`` and ``12h`` before ``now``, a date (its midnight in ``zone``) or a time, in UTC.
+
+    Raises ``UsageProblem``.
+    """
+    if age := _AGE.fullmatch(text):
+        number = int(age[1])
+        span = timedelta(days=number) if age[2] == "d" else timedelta(hours=number)
+        return now - span
+    try:
+        if "T" not in text and " " not in text:
+            return datetime.combine(date.fromisoformat(text), time(), zone).astimezone(UTC)
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageProblem(f"--since {text!r} is no time.", _ASK) from None
+    return (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def settings_option(function: Callable[..., Any]) -> Callable[..., Any]:

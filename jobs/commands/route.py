@@ -11,8 +11,7 @@ import click
 from sqlalchemy import Row
 
 from jobs.app import rules_of
-from jobs.commands.options import HOW_MANY, as_json, opened_store, settings_option
-from jobs.commands.replay import moment
+from jobs.commands.options import HOW_MANY, as_json, moment, opened_store, settings_option
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError
 from mappings.numbers import major_units

@@ -90,7 +90,13 @@ def void(config: Path | None, number: int, as_json: bool) -> None:
             row = found.get(conn, number)
         if row is None or row.gone_at is not None:
             raise UsageProblem(f"There is no open stray {number}.", "See `crossdock strays list`.")
-        connector = installation.hub.links[row.connection].connector
+        link = installation.hub.links.get(row.connection)
+        if link is None:
+            raise UsageProblem(
+                f"The connection {row.connection} is not in the settings any more.",
+                f"Put it back there; or by hand, at the vendor: {row.remedy}.",
+            )
+        connector = link.connector
         if row.kind != "label" or row.problem == "missing" or not isinstance(connector, BuysLabels):
             raise UsageProblem(f"Stray {number} is no label to void.", f"Remedy: {row.remedy}.")
         try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
-from jobs.commands.options import as_json, opened_store, settings_option
+from jobs.commands.options import as_json, moment, opened_store, settings_option
 from jobs.listing import show, show_json
 from mappings.numbers import major_units
 from state import summary as figures
@@ -19,21 +20,22 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 @click.command()
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="Only what was taken in or done since this time (UTC).",
+    metavar="TIME",
+    help="Only what was taken in or done since then: 30d, 12h, or a time (UTC).",
 )
 @as_json
 @settings_option
-def summary(config: Path | None, since: datetime | None, as_json: bool) -> None:
+def summary(config: Path | None, since: str | None, as_json: bool) -> None:
     """Show orders, parked ones with the reason, shipments, labels, stock writes and calls.
 
     \b
     Examples:
       crossdock summary
+      crossdock summary --since 30d
       crossdock summary --since 2026-11-02 --json
     """
-    start = since.replace(tzinfo=UTC) if since else _EVER
-    with opened_store(config) as (_, store, _clock), store.read() as conn:
+    with opened_store(config) as (_, store, clock), store.read() as conn:
+        start = moment(since, ZoneInfo("UTC"), clock.now()) if since else _EVER
         found = {
             "channels": figures.channels(conn, start),
             "locations": figures.locations(conn, start),

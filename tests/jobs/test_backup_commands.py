@@ -110,8 +110,51 @@ def test_only_the_newest_backups_are_kept(crossdock: Commands) -> None:
     newest = backed_up(crossdock, "--keep", "2")
     kept = sorted(one.name for one in folder.iterdir())
     assert kept == ["crossdock-20200103T000000Z.crossdock", newest.name, "notes.txt"]
-    assert "folder" in crossdock.well("backup", str(folder / "x"), "--keep", "2", code=2)
     assert "already" in crossdock.well("backup", str(newest), code=2)
+
+
+def test_rotation_leaves_what_people_named_and_what_it_has_just_made(crossdock: Commands) -> None:
+    folder = crossdock.folder / "backups"
+    folder.mkdir()
+    by_hand = [
+        "crossdock-before-update.crossdock",
+        "crossdock-20200101.crossdock",
+        "crossdock-20200101T000000Z.crossdock.crossdock",
+    ]
+    # A clock that was put back: by its name this one is younger than the new one.
+    ahead = "crossdock-99990101T000000Z.crossdock"
+    for name in [*by_hand, ahead, "crossdock-20200101T000000Z.crossdock"]:
+        (folder / name).touch()
+    newest = backed_up(crossdock, "--keep", "2")
+    assert {one.name for one in folder.iterdir()} == {*by_hand, ahead, newest.name}
+
+
+def test_an_old_backup_that_cannot_be_deleted_is_told_and_the_new_one_is_there(
+    crossdock: Commands,
+) -> None:
+    folder = crossdock.folder / "backups"
+    # No file, so nobody can unlink it; and those behind it are deleted all the same.
+    (folder / "crossdock-20200101T000000Z.crossdock").mkdir(parents=True)
+    (folder / "crossdock-20200102T000000Z.crossdock").touch()
+    said = crossdock.well("backup", str(folder), "--keep", "1", code=1)
+    assert "The backup is made" in said
+    assert "crossdock-20200101T000000Z.crossdock: " in said
+    assert "Mend the permissions" in said
+    assert "Deleted crossdock-20200102T000000Z.crossdock." in said
+    (made,) = [one for one in folder.iterdir() if one.is_file()]
+    crossdock.well("restore", str(made), "--check")
+
+
+def test_a_folder_that_is_meant_is_made(crossdock: Commands) -> None:
+    night, week = crossdock.folder / "night", crossdock.folder / "week"
+    for more in ((f"{night}/",), (str(week), "--keep", "2")):
+        assert Path(crossdock.json("backup", *more)["file"]).is_file()
+    assert stat.S_IMODE(night.stat().st_mode) == 0o700
+    [file] = week.iterdir()
+    told = crossdock.well("backup", str(file), "--keep", "2", code=2)
+    assert "is a file.\nGive TARGET as a folder of backups." in told
+    for target in (f"{crossdock.folder}/no/where/", f"{crossdock.folder}/no/where"):
+        assert "No backup was made" in crossdock.well("backup", target, code=1)
 
 
 def test_a_backup_fills_another_store(crossdock: Commands) -> None:
@@ -128,7 +171,7 @@ def test_a_backup_fills_another_store(crossdock: Commands) -> None:
     assert crossdock.json("audit")["checked"]["ledger_rows"] == 1
 
 
-def in_review(crossdock: Commands, kind: str = "fulfilment_order") -> str:
+def in_review(crossdock: Commands, kind: str = "tracking") -> str:
     """An intent nobody knows the end of."""
     store = Store(f"sqlite:///{crossdock.folder / 'crossdock.db'}")
     with store.write() as conn:
@@ -152,6 +195,9 @@ def test_what_is_in_review_is_listed_and_shown(crossdock: Commands) -> None:
     assert "No intent waits" in crossdock.well("intents")
     key = in_review(crossdock)
     assert [row["key"] for row in crossdock.json("intents", "list")] == [key]
+    assert crossdock.json("intents") == crossdock.json("intents", "list")
+    misplaced = crossdock.well("intents", "--json", "list", code=2)
+    assert "Write them after it: crossdock intents list" in misplaced
     assert crossdock.json("intents", "show", key)["body"]["reference"] == "X-1"
     assert f"crossdock intents resolve {key}" in crossdock.json("parked")[0]["remedy"]
     assert "no intent" in crossdock.well("intents", "show", "label:none", code=2)
@@ -189,3 +235,33 @@ def test_damage_is_shown_then_mended_when_asked(crossdock: Commands) -> None:
     assert told["left"] == []
     assert crossdock.rows("SELECT on_hand FROM inventory_level") == [(5_000_000,)]
     assert "go with --repair" in crossdock.well("audit", "--yes", code=2)
+
+
+def spoil(crossdock: Commands, table: str) -> None:
+    """Break a table's first page, as a bad disk does: the rest of the file is well."""
+    file = crossdock.folder / "crossdock.db"
+    [[page]] = crossdock.rows(f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'")
+    content = bytearray(file.read_bytes())
+    size = int.from_bytes(content[16:18], "big")
+    content[(page - 1) * size : page * size] = b"\x5a" * size
+    file.write_bytes(content)
+
+
+def test_a_broken_page_is_told_with_its_remedy_wherever_it_is_met(crossdock: Commands) -> None:
+    file = backed_up(crossdock)
+    spoil(crossdock, "stream")
+    for command in (["status"], ["once", "allocate"]):
+        told = crossdock.well(*command, code=1)
+        assert "The database file of [store] url is damaged" in told
+        assert "Stop the daemon and restore the last backup: `crossdock restore FILE" in told
+    crossdock.well("restore", str(file), "--replace")
+    assert "is damaged" not in crossdock("status").output
+
+
+def test_a_broken_page_that_nobody_has_met_is_found_by_check(crossdock: Commands) -> None:
+    assert all(one["ok"] for one in crossdock.json("check") if one["subject"] == "store")
+    spoil(crossdock, "shipment")
+    [found] = [one for one in crossdock.json("check", code=1) if one["subject"] == "store"]
+    assert (found["well"], found["ok"]) == ("MEND", False)
+    assert "is damaged" in found["detail"]
+    assert "crossdock restore FILE --replace" in found["remedy"]

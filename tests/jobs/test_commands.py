@@ -342,3 +342,12 @@ def test_a_refused_run_leaves_the_signals_as_they_were(crossdock: Commands) -> N
     (crossdock.folder / "settings.toml").write_text("[store]\nurl = 'nonsense'\n")
     assert crossdock("run").exit_code == 2
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+def test_a_summary_begins_at_an_age_as_a_replay_does(crossdock: Commands) -> None:
+    crossdock.well("once", "pull-orders", "shop-eu")
+    for since, taken in (("30d", True), ("2020-01-01T08:30", True), ("0h", False)):
+        channels = crossdock.json("summary", "--since", since)["channels"]
+        assert any(row["orders"] for row in channels) is taken, since
+    told = crossdock.well("summary", "--since", "lately", code=2)
+    assert "--since 'lately' is no time.\nWrite 30d, 12h, 2026-11-01" in told

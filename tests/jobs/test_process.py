@@ -305,6 +305,18 @@ def test_the_daemon_refuses_the_store_of_a_newer_version_in_a_sentence(
     assert "Traceback" not in done.stderr
 
 
+def test_a_store_in_a_folder_that_is_missing_is_told_before_anything_is_locked(
+    installation: Installation,
+) -> None:
+    url = f"sqlite:///{installation.folder}/no/where/crossdock.db"
+    installation._env["CROSSDOCK_STORE__URL"] = url
+    done = installation.crossdock("run")
+    assert done.returncode == 1
+    assert "where/crossdock.db.lock cannot be written" in done.stderr
+    assert "See that the folder of [store] url exists" in done.stderr
+    assert "bug" not in done.stderr
+
+
 def broken_store(installation: Installation, damage: Callable[[bytearray], None]) -> bytes:
     """A store that was set up and closed, and then damaged; its bytes."""
     path = installation.folder / "crossdock.db"

@@ -109,7 +109,7 @@ def test_what_a_location_can_do_is_kept_for_routing(folder: Path) -> None:
     [
         ('cutoff = "14:00"', "cutoff needs a timezone: add one like Europe/Berlin"),
         ("handling_days = 1", "handling_days needs a timezone"),
-        ('holidays = "Germany"', "holidays: String should match pattern"),
+        ('holidays = "Germany"', "holidays: write a country or a part of one: DE, DE-BE"),
         ("daily_orders = 0", "daily_orders: Input should be greater than or equal to 1"),
         ('timezone = "UTC"\nholidays = "DE-XX"', "unknown holidays 'DE-XX'"),
         ('timezone = "UTC"\nworkdays = []', "a calendar needs a working day"),

@@ -106,6 +106,32 @@ def test_every_problem_is_listed_at_once_with_file_key_and_what_was_meant(tmp_pa
     )
 
 
+def test_how_a_text_is_written_is_told_in_words_and_once(tmp_path: Path) -> None:
+    text = """
+    [encryption]
+    keys = "crossdock.keys"
+    [connections.Shop]
+    connector = "csvdrop"
+    folder = "drop"
+    [locations.x]
+    kind = "warehouse"
+    country = "de"
+    cutoff = "25:00"
+    [locations.y]
+    kind = "warehouse"
+    cutoff = { monday = "14:00" }
+    """
+    day = 'write "14:00", or a table by day: { mon = "14:00", sat = "11:00" }'
+    assert problems(tmp_path, text) == [
+        "settings.toml: encryption.keys: write env:NAME or file:PATH",
+        "settings.toml: connections.Shop: a name is of lower-case letters, digits and dashes: "
+        "shop-eu",
+        "settings.toml: locations.x.country: write its two letters: DE",
+        f"settings.toml: locations.x.cutoff: {day}",
+        f"settings.toml: locations.y.cutoff: {day}",
+    ]
+
+
 def test_a_missing_setting_of_the_connector_is_named(tmp_path: Path) -> None:
     text = '[connections.shop]\nconnector = "woocommerce"\nconsumer_key = "env:SHOP_KEY"\n'
     assert problems(tmp_path, text) == [

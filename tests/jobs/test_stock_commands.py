@@ -26,6 +26,10 @@ class Commands(commands.Commands):
         path.write_text("\n".join([columns, *lines]) + "\n")
         return str(path)
 
+    def count_ourselves(self) -> None:
+        """From now on we count at the drop folder's location, the last table of the settings."""
+        self.settings.write_text(self.settings.read_text() + 'authority = "hub"\n')
+
     def level(self, sku: str, place: str, *names: str) -> list[str]:
         [row] = self.json("list", sku, "--location", place)
         return [row[name] for name in names]
@@ -86,11 +90,42 @@ def test_all_of_a_file_is_taken_or_nothing(crossdock: Commands) -> None:
     answer = crossdock.stock(
         "receive", "berlin", crossdock.file("C,1"), "--reference", "DN-2", code=1
     )
-    assert "unknown SKU C: import it first" in answer
-    answer = crossdock.stock(
-        "receive", "nowhere", crossdock.file("A,1"), "--reference", "DN-2", code=1
-    )
-    assert "there is no location nowhere" in answer
+    assert "line 2: unknown SKU C: import it first" in answer
+
+
+def test_what_is_not_known_is_wrong_usage(crossdock: Commands) -> None:
+    goods = crossdock.file("A,1")
+    counts = str(crossdock.folder / "counts.csv")
+    (crossdock.folder / "counts.csv").write_text("sku,on_hand\nA,5\n")
+    crossdock.stock("count", "berlin", counts)
+    for place in (
+        ("count", "nowhere", counts),
+        ("receive", "nowhere", goods, "--reference", "DN-2"),
+        ("transfer", "berlin", "nowhere", goods, "--reference", "TR-1"),
+    ):
+        told = crossdock.stock(*place, code=2)
+        assert "There is no location 'nowhere'.\nKnown: berlin, jersey, partner." in told
+    for options in ([], ["--as-of", "2026-01-01"]):
+        told = crossdock.stock("list", "NOSUCH", *options, code=2)
+        assert "There is no SKU 'NOSUCH'." in told
+    told = crossdock.stock("writeoff", "NOPE", code=2)
+    assert "Nothing was announced or sent under 'NOPE'." in told
+    assert "Nothing has been counted yet." in crossdock.stock("list", "B")
+
+
+def test_all_faults_of_a_file_of_counts_are_told_at_once(crossdock: Commands) -> None:
+    crossdock.stock("receive", "berlin", crossdock.file("A,10"), "--reference", "DN-1")
+    crossdock.stock("hold", "A", "berlin", "4", "--for", "Q-1")
+    counts = crossdock.file("A,3", "C,1", "B,x", ",1", "KIT,1", "KIT,2", columns="sku,on_hand")
+    told = crossdock.stock("count", "berlin", counts, code=1)
+    assert [line.strip()[:31] for line in told.splitlines()[1:]] == [
+        "line 2: A: fewer than are reser",
+        "line 3: unknown SKU C: import i",
+        "line 4: on_hand 'x' is not a qu",
+        "line 5: sku is empty",
+        "lines 6 and 7: KIT and KIT are ",
+    ]
+    assert crossdock.level("A", "berlin", "on_hand") == ["10"]
 
 
 def test_a_transfer_is_in_transit_until_it_is_received_or_written_off(crossdock: Commands) -> None:
@@ -151,6 +186,16 @@ def test_a_count_has_a_reason_and_a_moment(crossdock: Commands) -> None:
     assert crossdock.level("A", "berlin", "on_hand") == ["7"]
 
 
+def test_what_an_outside_system_counts_is_not_counted_by_hand(crossdock: Commands) -> None:
+    counts = crossdock.file("A,7", columns="sku,on_hand")
+    told = crossdock.stock("count", "partner", counts, code=1)
+    assert "an outside system counts at partner: its next count brings the figures" in told
+    assert 'authority = "hub" under [locations.partner]' in told
+    assert crossdock.json("list") == []
+    crossdock.count_ourselves()
+    assert "1 SKUs counted, 1 changed" in crossdock.stock("count", "partner", counts)
+
+
 def test_a_count_is_dated_by_the_clock_of_its_location(crossdock: Commands) -> None:
     counts = crossdock.file("A,7", columns="sku,on_hand")
     asked = ("count", "berlin", counts, "--counted-at")
@@ -158,6 +203,7 @@ def test_a_count_is_dated_by_the_clock_of_its_location(crossdock: Commands) -> N
     assert "has no offset, and the location no time zone" in told
     assert "2026-07-01T18:00+01:00" in told
     assert "Say at what time: 2026-07-01T18:00" in crossdock.stock(*asked, "2026-07-01", code=2)
+    crossdock.count_ourselves()
     there = ("count", "partner", counts, "--counted-at", "2026-07-01T18:00")
     assert crossdock.json(*there)["changed"] == 1
     [row] = crossdock.json("list", "A", "--location", "partner")
@@ -167,6 +213,7 @@ def test_a_count_is_dated_by_the_clock_of_its_location(crossdock: Commands) -> N
 def test_a_location_s_own_zone_comes_before_that_of_its_connection(crossdock: Commands) -> None:
     settings = crossdock.folder / "settings.toml"
     settings.write_text(settings.read_text() + 'timezone = "America/New_York"\n')
+    crossdock.count_ourselves()
     crossdock.stock("count", "partner", crossdock.file("A,1", columns="sku,on_hand"))
     [row] = crossdock.json("list", "--location", "partner")
     crossdock.write("UPDATE inventory_ledger SET recorded_at = '2026-07-31T22:30:00.000000Z'")
@@ -281,6 +328,7 @@ def test_what_cannot_be_shown_is_explained(
 
 
 def test_a_moment_without_an_offset_is_in_the_zone_of_the_location(crossdock: Commands) -> None:
+    crossdock.count_ourselves()
     crossdock.stock("count", "partner", crossdock.file("A,1", columns="sku,on_hand"))
     crossdock.write("UPDATE inventory_ledger SET recorded_at = '2026-07-31T22:30:00.000000Z'")
     asked = ("list", "--location", "partner", "--as-of")

@@ -107,3 +107,15 @@ def test_fault_row_68_a_void_that_fails_stays_with_its_cost(
 
 def test_what_is_no_open_label_cannot_be_voided(desk: Desk) -> None:
     assert desk("void", "2").exit_code == 2
+
+
+def test_a_label_of_a_connection_that_is_gone_from_the_settings_is_voided_by_hand(
+    desk: Desk,
+) -> None:
+    settings = SETTINGS.partition("[connections.labels]")[0]
+    (desk.folder / "settings.toml").write_text(settings, "utf-8")
+    refused = desk("void", "1")
+    assert refused.exit_code == 2
+    assert "The connection labels is not in the settings any more." in refused.output
+    assert "by hand, at the vendor: void label se-9." in refused.output
+    assert len(json.loads(desk("list", "--json").stdout)) == 1

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from jobs import accountable
 from jobs.commands.options import opened
+from jobs.commands.stock.listing import require_location
 from jobs.listing import show_json
 from jobs.problems import OperatorError
 from state import history, streams
@@ -48,7 +49,7 @@ def booked(
         store, now = installation.hub.store, installation.clock.now()
 
         def take(conn: Connection) -> Taken:
-            place = imports.location_of(conn, file, location).id
+            place = require_location(conn, location).id
             lines = goods_files.resolve(conn, file, goods, by_lot=by_lot)
 
             def one(line: Known) -> bool:

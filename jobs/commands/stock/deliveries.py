@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.commands.stock.booking import FILE, REFERENCE, booked, by_hand, note, say, written
+from jobs.commands.stock.listing import require_location
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
 from state import stock
 from state.stock import Cause
-from sync import goods_files, imports
+from sync import goods_files
 from sync.goods_files import Known
 
 _ON_THE_WAY = {
@@ -30,6 +31,9 @@ _ON_THE_WAY = {
     "sent_at": "since",
     "due_on": "due",
 }
+
+
+_SEE = "`crossdock stock transit` shows what is on its way."
 
 
 @click.command("expect")
@@ -138,7 +142,7 @@ def transfer(
             reference=reference,
             sku_id=line.sku_id,
             from_location_id=place,
-            to_location_id=imports.location_of(conn, file, destination).id,
+            to_location_id=require_location(conn, destination).id,
             qty=line.goods.qty,
             cause=cause,
             lot_id=line.lot_id,
@@ -185,6 +189,8 @@ def writeoff(config: Path | None, reference: str, as_json: bool) -> None:
         cause = by_hand("adjust_count", f"writeoff:{reference}", now)
 
         def give_up(conn: Connection) -> Any:
+            if not stock.is_reference(conn, reference):
+                raise UsageProblem(f"Nothing was announced or sent under {reference!r}.", _SEE)
             units = goods_files.write_off(conn, reference, cause)
             if units:
                 told = {"reference": reference, "units": str(units)}
@@ -193,9 +199,7 @@ def writeoff(config: Path | None, reference: str, as_json: bool) -> None:
 
         units = written(store, give_up, now)
     if not units:
-        raise OperatorError(
-            f"Nothing is on its way under {reference}.", "`crossdock stock transit` shows what is."
-        )
+        raise OperatorError(f"Nothing is on its way under {reference} any more.", _SEE)
     if as_json:
         show_json({"reference": reference, "units": units})
     else:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from jobs import accountable
 from jobs.commands.options import as_json, opened, settings_option
 from jobs.commands.stock.booking import FILE, REFERENCE, booked, say, written
-from jobs.commands.stock.listing import is_day, parsed_moment
+from jobs.commands.stock.listing import is_day, parsed_moment, require_location
 from jobs.listing import show_json
 from jobs.problems import OperatorError, UsageProblem
 from state import fulfilment, stock
@@ -48,6 +48,8 @@ def count(
 ) -> None:
     """Bring the on-hand of LOCATION to the counts in FILE: CSV in UTF-8 with sku, on_hand.
 
+    LOCATION is one of ours: a 3PL's own counts bring what stands there.
+
     Each difference becomes a movement in the ledger. What FILE does not name keeps its count. All
     of the file is taken, or nothing. Where goods have lots, a column lot says of which; with
     --counted-at, what has come and left since is added to the count.
@@ -61,18 +63,19 @@ def count(
     with opened(config) as installation:
         store, now = installation.hub.store, installation.clock.now()
         with store.read() as conn:
+            require_location(conn, location)
             at = _counted_at(conn, location, counted_at) if counted_at else None
         if at is not None and at > now:
             raise UsageProblem(f"{counted_at} is still to come.", "Leave --counted-at out for now.")
         how = imports.Counted(reason, at)
         try:
-            counts = imports.read_counts(file)
+            counts, unreadable = imports.readable_counts(file)
         except imports.ImportProblem as problem:
             raise OperatorError(str(problem)) from None
 
         def take(conn: Connection) -> int:
             return imports.import_counts(
-                conn, file, location, counts, accountable.actor(), now, how
+                conn, file, location, counts, accountable.actor(), now, how, unreadable
             )
 
         changed = written(store, take, now)

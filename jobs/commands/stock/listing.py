@@ -9,12 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from jobs.commands.options import as_json, opened_store, settings_option
 from jobs.listing import show
 from jobs.problems import UsageProblem
-from state import fulfilment
+from state import catalogue, fulfilment
 from state import stock as state_stock
 from state import tables as t
 
@@ -107,7 +107,9 @@ def _list(
 ) -> None:
     with opened_store(config) as (_, store, clock), store.read() as conn:
         if location is not None:
-            _require_location(conn, location)
+            require_location(conn, location)
+        if sku is not None and catalogue.by_code(conn, sku) is None:
+            raise UsageProblem(f"There is no SKU {sku!r}.", _LOOK_FOR_SKU)
         if as_of is None:
             now = [dict(row._mapping) for row in state_stock.overview(conn, sku, location=location)]
             show(
@@ -125,10 +127,16 @@ def _list(
     show(rows, _COLUMNS, as_json=as_json, empty=f"Nothing was there at {moment.isoformat()}.")
 
 
-def _require_location(conn: Connection, code: str) -> None:
-    known = list(conn.scalars(select(t.location.c.code).order_by(t.location.c.code)))
-    if code not in known:
+_LOOK_FOR_SKU = "`crossdock sku candidates NAME` shows which of our SKUs a name may mean."
+
+
+def require_location(conn: Connection, code: str) -> Row[Any]:
+    """The location of that code. Raises ``UsageProblem`` when there is none."""
+    found = fulfilment.location_by_code(conn, code)
+    if found is None:
+        known = conn.scalars(select(t.location.c.code).order_by(t.location.c.code))
         raise UsageProblem(f"There is no location {code!r}.", f"Known: {', '.join(known)}.")
+    return found
 
 
 def _zone_of(conn: Connection, location: str | None) -> tzinfo:
