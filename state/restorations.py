@@ -142,8 +142,8 @@ def unchecked(
     conn: Connection, since: Row[Any], order_ids: Iterable[int] | None = None
 ) -> list[int]:
     """Orders of which the former store may have handed something over that this one knows nothing
-    of, by id: those older than the restoration that have goods to ship, or that their channel has
-    told of since.
+    of, by id: those older than the restoration that have goods to ship, that something was under
+    way about, or that their channel has told of since.
 
     ``order_ids``: all of these that are older, and that nobody was asked about.
     """
@@ -157,7 +157,7 @@ def unchecked(
     if order_ids is not None:
         query = query.where(among(order.id, order_ids))
     else:
-        query = query.where(or_(_is_to_ship(), _has_been_told_of(since)))
+        query = query.where(or_(_is_to_ship(), _has_been_told_of(since), _is_in_doubt()))
     return list(conn.scalars(query.order_by(order.id)))
 
 
@@ -175,6 +175,14 @@ def _has_been_told_of(since: Row[Any]) -> Any:
         event.id > (since.last_event_id or 0), event.kind.in_(("received", "changed"))
     )
     return (t.sales_order.c.intake_state != "ignored") & t.sales_order.c.id.in_(told)
+
+
+def _is_in_doubt() -> Any:
+    """Nobody knows whether something about its work was sent, such as that it is to be stopped."""
+    sent, work = t.intent.c, t.fulfilment_order.c
+    of_work = (sent.subject_type == "fulfilment_order") & (sent.subject_id == work.id)
+    doubted = select(sent.id).where(of_work, sent.state == "sending")
+    return t.sales_order.c.id.in_(select(work.order_id).where(doubted.exists()))
 
 
 def note_checked(conn: Connection, order_id: int, summary: str, now: datetime) -> None:

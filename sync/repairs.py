@@ -286,7 +286,10 @@ FOR_A_PERSON = {
 }
 """What to do about what no repair can mend, or what is left after it."""
 
-_COUNT = "count the goods there (`crossdock stock count`), then `crossdock audit --repair` again"
+_COUNT = (
+    "count the goods there (`crossdock stock count`; where an outside system counts, have it count "
+    "again), then `crossdock audit --repair` again"
+)
 
 
 def advice(violation: Violation) -> str:

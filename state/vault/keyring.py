@@ -62,19 +62,26 @@ def _key_of(word: str, number: int) -> MasterKey:
     return key
 
 
+_Version = tuple[int, int, int]
+
+
 class Keyring:
     """The keys by name. One that is kept in a file is read again when the file has changed, so
     that a daemon takes a new key up without being started again."""
 
-    def __init__(self, keys: Sequence[MasterKey], file: Path | None = None) -> None:
+    def __init__(
+        self, keys: Sequence[MasterKey], file: Path | None = None, seen: _Version | None = None
+    ) -> None:
         self._keys = list(keys)
         self._file = file
-        self._seen = _version_of(file)
+        self._seen = seen
 
     @classmethod
     def of_file(cls, path: Path) -> Keyring:
         """Raises ``VaultProblem`` when it cannot be read, or others can."""
-        return cls(_read(path), path)
+        # Asked before it is read: one that is exchanged meanwhile shall look changed, not seen.
+        seen = _version_of(path)
+        return cls(_read(path), path, seen)
 
     @property
     def current(self) -> MasterKey:
@@ -109,7 +116,7 @@ class Keyring:
         self._seen = version
 
 
-def _version_of(file: Path | None) -> tuple[int, int, int] | None:
+def _version_of(file: Path | None) -> _Version | None:
     try:
         found = file.stat() if file else None
     except OSError:

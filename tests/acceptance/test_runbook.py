@@ -86,8 +86,9 @@ class Operator:
             intents.plan(
                 conn,
                 connection_id=link or 0,
-                kind="fulfilment_order",
-                subject=("fulfilment_order", 1),
+                # No hand-over: of that there would have to be an order, too.
+                kind="tracking",
+                subject=("shipment", 1),
                 key=IN_REVIEW,
                 body={"reference": "1001-5f3a2b1c-1"},
                 now=DAY,

@@ -124,6 +124,25 @@ def test_threat_t29_a_file_of_keys_that_others_can_read_is_refused(tmp_path: Pat
     assert Keyring.of_file(file).names()
 
 
+def test_a_key_that_is_put_into_the_file_while_it_is_read_is_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rarely seen: a daemon that started just then knew the old keys for good."""
+    first, second = MasterKey.new(), MasterKey.new()
+    file = tmp_path / "keys"
+    _put(file, first.line())
+    module = sys.modules[Keyring.__module__]
+
+    def slowly(text: str) -> list[MasterKey]:
+        monkeypatch.setattr(module, "parse", parse)
+        _put(file, f"{first.line()}\n{second.line()}")
+        return parse(text)
+
+    monkeypatch.setattr(module, "parse", slowly)
+    ring = Keyring.of_file(file)
+    assert ring.names() == [first.name, second.name]
+
+
 def test_a_daemon_takes_up_a_new_key_and_survives_a_broken_file(tmp_path: Path) -> None:
     first, second = MasterKey.new(), MasterKey.new()
     file = tmp_path / "keys"
