@@ -267,13 +267,11 @@ class ApiClient:
         return self._door.dice.uniform(0.1, min(0.5 * 2.0**state.attempt_number, 8.0))
 
     def _attempt(self, ask: Ask) -> Reply:
-        breaker = NoBreaker() if ask.foreign else self._breaker
-        with passing(breaker, self._door.connection) as passage:
-            key, rate = self._take_token(ask)
-            answer = self._exchange(ask, passage)
-        if not ask.foreign:
-            self._note_skew(answer.headers)
-            if answer.status in (401, 403) and self._renewed(answer):
+        key, rate, answer = self._admitted(ask)
+        if self._renewed(ask, answer):
+            # Certainly not done, and no sign that they are down: the same attempt goes on.
+            key, rate, answer = self._admitted(ask)
+            if self._renewed(ask, answer):
                 raise self._judge.renewed(ask, answer)
         # One token's refill: after that a token bucket has one again.
         refill_s = min(max(1 / rate.per_second, 1.0), 300.0)
@@ -282,6 +280,15 @@ class ApiClient:
         except RateLimited as stop:
             self._door.limiter.block(key, stop.retry_after or 0.0)
             raise
+
+    def _admitted(self, ask: Ask) -> tuple[str, Rate, Answer]:
+        """The answer, and the limit that the call went by."""
+        with passing(NoBreaker() if ask.foreign else self._breaker, self._door.connection) as way:
+            key, rate = self._take_token(ask)
+            answer = self._exchange(ask, way)
+        if not ask.foreign:
+            self._note_skew(answer.headers)
+        return key, rate, answer
 
     def _take_token(self, ask: Ask) -> tuple[str, Rate]:
         name = ask.op if ask.op in self._limits else "*"
@@ -316,8 +323,10 @@ class ApiClient:
             self._door.on_call(Call(self._door.connection, ask.op, status, seconds))
         return answer
 
-    def _renewed(self, answer: Answer) -> bool:
-        return isinstance(self._auth, Renewable) and self._auth.renew(answer.request)
+    def _renewed(self, ask: Ask, answer: Answer) -> bool:
+        """Was the access token refused, and is there another one now?"""
+        refused = answer.status in (401, 403) and not ask.foreign
+        return refused and isinstance(self._auth, Renewable) and self._auth.renew(answer.request)
 
     def _note_skew(self, headers: httpx.Headers) -> None:
         date = http_date(headers.get("date", ""))

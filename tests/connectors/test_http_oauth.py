@@ -33,6 +33,7 @@ class Vendor(httpx.BaseTransport):
         self.served = 0
         self.revoked: set[str] = set()
         self.login_answer: httpx.Response | None = None
+        self.api_answer: httpx.Response | None = None
         self.forms: list[dict[str, list[str]]] = []
         self.slowly = threading.Event()
         self.slowly.set()
@@ -47,6 +48,8 @@ class Vendor(httpx.BaseTransport):
             return httpx.Response(
                 200, json={"access_token": f"at-{self.issued}", "expires_in": 3600}
             )
+        if self.api_answer is not None:
+            return self.api_answer
         if request.headers.get("x-token", "") in {"", *self.revoked}:
             return httpx.Response(403, json={"errors": [{"code": "Unauthorized", "message": "no"}]})
         self.served += 1
@@ -125,6 +128,19 @@ def test_a_token_refused_before_its_time_is_replaced_once(
     vendor.revoked = {"at-1"}
     assert api.post("/orders", op="write", json={}).json() == {"token": "at-2"}
     assert vendor.issued == 2
+
+
+def test_fault_row_19_a_dead_token_costs_no_attempt_where_only_one_is_made(
+    api: ApiClient, vendor: Vendor, clock: ManualClock
+) -> None:
+    # One push every two hours, with a token that lives for minutes: it would be refused for ever.
+    vendor.api_answer = httpx.Response(503)
+    with pytest.raises(Unreachable):
+        api.put("/orders/1", op="write", json={}, idempotent=True)
+    vendor.api_answer = None
+    clock.advance(120)
+    vendor.revoked = {"at-1"}
+    assert api.put("/orders/1", op="write", json={}, idempotent=True).json() == {"token": "at-2"}
 
 
 def test_a_missing_permission_does_not_burn_tokens(
