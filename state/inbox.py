@@ -79,6 +79,33 @@ def known(
     return {(row[0], bytes(row[1])) for row in conn.execute(_KNOWN, given)}
 
 
+def doubted(
+    conn: Connection,
+    connection_id: int,
+    external_ids: Sequence[str],
+    before: datetime,
+) -> dict[tuple[str, bytes], int]:
+    """Among these orders: the (external id, content hash) of the payload that an order was made of,
+    and its id, where a later one did not map. None where that came after ``before``."""
+    later, order = t.inbox.alias("later"), t.sales_order
+    query = (
+        select(t.inbox.c.external_id, t.inbox.c.sha256, t.inbox.c.id)
+        .join(order, order.c.raw_id == t.inbox.c.id)
+        .join(later, later.c.external_id == order.c.channel_order_id)
+        .where(
+            order.c.connection_id == connection_id,
+            later.c.connection_id == connection_id,
+            later.c.topic == "orders",
+            later.c.state == "parked",
+            later.c.id > t.inbox.c.id,
+            among(later.c.external_id, external_ids),
+        )
+        .group_by(t.inbox.c.external_id, t.inbox.c.sha256, t.inbox.c.id)
+        .having(func.max(later.c.received_at) <= before)
+    )
+    return {(row[0], bytes(row[1])): row[2] for row in conn.execute(query)}
+
+
 def add(
     conn: Connection, connection_id: int, topic: str, items: Sequence[Received], now: datetime
 ) -> list[int]:

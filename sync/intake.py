@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -31,6 +31,10 @@ from sync.reading import Reading, gathered, read_received, report
 TOPIC = "orders"
 BATCH = 500
 """Orders that are worth a transaction of their own, where a vendor's pages are smaller."""
+
+SETTLED = timedelta(minutes=2)
+"""So long after a report that did not map, a channel that shows the order as it was has nothing
+newer to say: the report was garbled on its way. Before, that may be an older answer."""
 
 
 @dataclass(slots=True)
@@ -85,31 +89,36 @@ def take_page(
 
 
 def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Reading]:
-    """Map what is new on a page; no transaction is open while the mapping runs."""
+    """Map what is new on a page, and known orders that are shown again after a report of them that
+    did not map. No transaction is open while the mapping runs."""
     hashed = [inbox.received(record.external_id, record.text) for record in records]
+    ids = [item.external_id for item in hashed]
     with hub.store.read() as conn:
-        seen = inbox.known(conn, link.id, TOPIC, [item.external_id for item in hashed])
+        seen = inbox.known(conn, link.id, TOPIC, ids)
+        again = inbox.doubted(conn, link.id, ids, hub.clock.now() - SETTLED)
     definition = hub.definition(link, TOPIC)
     arrivals = []
     for item in hashed:
         mark = (item.external_id, item.sha256)
-        if mark not in seen:
+        raw_id = again.pop(mark, 0)
+        if mark not in seen or raw_id:
             seen.add(mark)
             reading = read_received(definition, item)
             if (item.external_id, inbox.NO_CONTENT) in seen:
                 reading = stripped(reading)
+            reading.raw_id = raw_id
             arrivals.append(reading)
     return arrivals
 
 
 def take_in(conn: Connection, link: Link, arrivals: Sequence[Reading], now: datetime) -> Intake:
     """Store arrivals and bring their orders up to date, in the caller's transaction."""
-    _store_raw(conn, link, arrivals, now)
+    _store_raw(conn, link, [arrival for arrival in arrivals if not arrival.raw_id], now)
     return take_known(conn, link, arrivals, now)
 
 
 def take_known(conn: Connection, link: Link, arrivals: Sequence[Reading], now: datetime) -> Intake:
-    """As ``take_in``, for payloads that the inbox holds already (``raw_id`` is set)."""
+    """As ``take_in``, where the inbox holds all of the payloads already (``raw_id`` is set)."""
     intake = Intake()
     if not arrivals:
         return intake

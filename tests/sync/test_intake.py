@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from state import inbox, orders
+from state import history, inbox, orders
 from state import tables as t
 from state.errors import Overtaken
 from state.store import Store
@@ -311,3 +311,43 @@ def test_records_that_two_runs_read_at_once_are_taken_once(
     with bench.store.read() as conn:
         assert conn.scalar(select(func.count()).select_from(t.sales_order)) == 2
         assert conn.scalar(select(func.count()).select_from(t.inbox)) == 2
+
+
+def holds(bench: Bench) -> list[str]:
+    with bench.store.read() as conn:
+        (order_id,) = conn.scalars(select(t.sales_order.c.id))
+        return sorted(history.open_holds(conn, [order_id]).get(order_id, {}))
+
+
+def test_fault_row_33_an_order_shown_again_as_it_was_needs_nobody_after_a_garbled_report(
+    bench: Bench,
+) -> None:
+    sound = woo_order(1, {"A": 2})
+    garbled = {**sound, "date_modified_gmt": "unheard-of"}
+    take(bench, [sound])
+    take(bench, [garbled])
+    assert holds(bench) == ["mapping"]
+    assert take(bench, [sound]).counts["unchanged"] == 1, "it may be an older answer"
+    assert holds(bench) == ["mapping"]
+    bench.clock.advance(intake.SETTLED.total_seconds())
+    assert take(bench, [garbled]).counts["unchanged"] == 1
+    assert holds(bench) == ["mapping"]
+    assert take(bench, [sound]).counts["changed"] == 1
+    with bench.store.read() as conn:
+        assert inbox.parked(conn) == []
+    assert holds(bench) == []
+    assert take(bench, [sound]).counts == {"read": 1, "unchanged": 1}
+    with bench.store.read() as conn:
+        assert invariants.check(conn) == []
+
+
+def test_fault_row_33_an_older_report_says_nothing_of_a_newer_one_that_cannot_be_read(
+    bench: Bench,
+) -> None:
+    placed, edited, _ = versions()
+    take(bench, [placed])
+    take(bench, [edited])
+    take(bench, [{**edited, "line_items": "unheard-of"}])
+    bench.clock.advance(intake.SETTLED.total_seconds())
+    assert take(bench, [placed]).counts["unchanged"] == 1
+    assert holds(bench) == ["mapping"]
