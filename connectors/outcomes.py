@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
 from connectors.base import Outcome, Status
-from connectors.errors import Ambiguous, ConfigProblem, Rejected, Retryable
+from connectors.errors import Ambiguous, ConfigProblem, CrossdockError, Rejected, Retryable
 from mappings import MappingError
 
 Item = TypeVar("Item")
@@ -45,6 +46,21 @@ def settle(
                 outcomes += _fate(rest, "retry", trouble)
             break
     return outcomes
+
+
+@contextmanager
+def looking_up(refusal: Rejected) -> Iterator[None]:
+    """Around the question whether what was refused is there already.
+
+    Where the question gets no answer, refused or not, the refusal proves nothing of the thing
+    itself: raises ``Ambiguous``.
+    """
+    try:
+        yield
+    except Ambiguous:
+        raise
+    except CrossdockError as trouble:
+        raise Ambiguous(f"{refusal} Whether it is there is not known: {trouble}") from trouble
 
 
 def in_chunks(items: Mapping[str, Item], size: int) -> list[dict[str, Item]]:

@@ -32,10 +32,10 @@ from connectors.base import (
     Rate,
     Shelves,
 )
-from connectors.errors import Ambiguous, Rejected
+from connectors.errors import Ambiguous, Rejected, Unreadable
 from connectors.hooks import HookConfig
 from connectors.http import Door, segment
-from connectors.outcomes import in_chunks, settle
+from connectors.outcomes import in_chunks, looking_up, settle
 from connectors.replies import is_number
 from connectors.shipbob_feeds import changed_shipments, placed_orders, stock_levels
 from connectors.skew import skew_finding
@@ -177,8 +177,9 @@ class ShipBob:
         body = self._order.render(request, context)
         try:
             order = self._made(body)
-        except Rejected:
-            found = self._find(request.reference)
+        except Rejected as refusal:
+            with looking_up(refusal):
+                found = self._find(request.reference)
             if found is None:
                 raise
             if found.goods != _goods(body):
@@ -199,8 +200,11 @@ class ShipBob:
 
     def _find(self, reference: str) -> _Found | None:
         reply = self._api.get("/order", op="findOrder", params={"ReferenceIds": reference})
-        # Compared here too: a filter that is ignored would answer somebody else's order.
-        found = [row for row in reply.rows(having="id") if row.get("reference_id") == reference]
+        rows = reply.rows(having="id")
+        found = [row for row in rows if row.get("reference_id") == reference]
+        if rows and not found:
+            # A filter that was ignored, or an answer to another question: no proof of absence.
+            raise Unreadable(f"ShipBob told of other orders than that of {reference}.")
         if not all(is_number(order["id"]) for order in found):
             raise reply.unclear("answered with an order whose id is none")
         if len(found) > 1:
@@ -219,7 +223,7 @@ class ShipBob:
             reply = self._api.post(f"{path}:cancel", op="cancelOrder", idempotent=True)
         except Rejected:
             # A repeat is refused as well, once there is nothing left to cancel.
-            if self._api.get(path, op="getOrder").object("id").get("status") != "Cancelled":
+            if self._status(remote_id) != "Cancelled":
                 raise
             return [Outcome(key, "applied", remote_id=remote_id)]
         body = reply.object("status")
@@ -233,6 +237,13 @@ class ShipBob:
             ]
         message = f"Some shipments go out all the same ({'; '.join(going)})."
         return [Outcome(key, "rejected", remote_id, code=str(body["status"]), message=message)]
+
+    def _status(self, remote_id: str) -> str | None:
+        reply = self._api.get(f"/order/{segment(remote_id)}", op="getOrder")
+        order = reply.object("id")
+        if str(order["id"]) != remote_id:
+            raise reply.unclear(f"answered with order {order['id']} instead of {remote_id}")
+        return order.get("status")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from connectors.base import (
 from connectors.errors import Ambiguous, CrossdockError, Rejected, Unreachable, Unreadable
 from connectors.hooks import HookConfig, hook, require_proof, subject_of
 from connectors.http import Door, Reply, segment
-from connectors.outcomes import in_chunks, settle
+from connectors.outcomes import in_chunks, looking_up, settle
 from connectors.paging import TokenGuard
 from connectors.skew import skew_finding
 from mappings import Definition, MappingError
@@ -189,19 +189,28 @@ class ShipEngine:
         return settle(in_chunks(requests, 1), self._buy)
 
     def find_label(self, reference: str) -> c.Label | None:
-        """The live label of the reference. Raises ``Ambiguous`` when there are several."""
+        """The live label of the reference. Raises ``Ambiguous`` when there are several.
+
+        An answer to another question, as a cache in between may give, is no proof of absence.
+        """
         try:
             path = f"/labels/external_shipment_id/{segment(reference)}"
-            earliest = self._api.get(path, op="getLabelByExternalId").object("label_id")
+            reply = self._api.get(path, op="getLabelByExternalId")
         except Rejected as refusal:
             # A 404 of a proxy, without ShipEngine's own code, says nothing of the label.
             if refusal.status != 404 or not refusal.code:
                 raise
             return None
-        others = self._listed({"shipment_id": earliest.get("shipment_id")})
+        earliest = reply.object("label_id")
+        if earliest.get("external_shipment_id") != reference:
+            raise Unreadable(f"ShipEngine told of another label than that of {reference}.")
+        shipment = earliest.get("shipment_id")
+        others = [*chain.from_iterable(self._listed({"shipment_id": shipment}))]
+        if any(label.get("shipment_id") != shipment for label in others):
+            raise Unreadable(f"ShipEngine listed other labels than those of {reference}.")
         live = {
             str(label["label_id"]): label
-            for label in (earliest, *chain.from_iterable(others))
+            for label in (earliest, *others)
             if label.get("external_shipment_id") == reference and _is_live(label)
         }
         if len(live) > 1:
@@ -277,7 +286,8 @@ class ShipEngine:
         try:
             reply = self._api.post("/labels", op="createLabel", json=body)
         except Rejected as refusal:
-            label = self.find_label(request.reference)
+            with looking_up(refusal):
+                label = self.find_label(request.reference)
             if label is None and refusal.code == "identifier_conflict":
                 # Their word that there is one, which their index does not know yet.
                 raise Ambiguous(f"{refusal} The label itself is not found.") from None

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mappings.storable import KEY_MAX, NUL
@@ -35,6 +35,43 @@ _OF_THESE = (
 )
 _KNOWN = select(t.inbox.c.external_id, t.inbox.c.sha256).where(*_OF_THESE)
 _SUPERSEDE = update(t.inbox).where(*_OF_THESE, t.inbox.c.state == "parked").values(state="stale")
+
+_order, _line = t.sales_order, t.order_line
+_current, _later = t.inbox.alias("current"), t.inbox.alias("later")
+_SEEN = select(t.inbox.c.external_id, t.inbox.c.sha256, t.inbox.c.id)
+_OF_THESE_ORDERS = (
+    _order.c.connection_id == bindparam("connection"),
+    among(_order.c.channel_order_id, "external_ids"),
+)
+_BEFORE_A_PARKED_REPORT = (
+    _SEEN.join(_order, _order.c.raw_id == t.inbox.c.id)
+    .join(_later, _later.c.external_id == _order.c.channel_order_id)
+    .where(
+        *_OF_THESE_ORDERS,
+        _later.c.connection_id == bindparam("connection"),
+        _later.c.topic == "orders",
+        _later.c.state == "parked",
+        _later.c.id > t.inbox.c.id,
+    )
+    .group_by(t.inbox.c.external_id, t.inbox.c.sha256, t.inbox.c.id)
+    .having(func.max(_later.c.received_at) <= bindparam("before"))
+)
+_BEFORE_A_DOUBTFUL_ONE = (
+    _SEEN.join(_order, _order.c.channel_order_id == t.inbox.c.external_id)
+    .join(_current, _current.c.id == _order.c.raw_id)
+    .where(
+        *_OF_THESE_ORDERS,
+        or_(
+            _order.c.intake_state == "parked",
+            exists().where(_line.c.order_id == _order.c.id, _line.c.park_reason == "mapping"),
+        ),
+        t.inbox.c.connection_id == bindparam("connection"),
+        t.inbox.c.topic == "orders",
+        t.inbox.c.state == "mapped",
+        t.inbox.c.id != _order.c.raw_id,
+        _current.c.received_at <= bindparam("before"),
+    )
+)
 
 State = str
 """mapped, parked, stale, ignored."""
@@ -80,30 +117,17 @@ def known(
 
 
 def doubted(
-    conn: Connection,
-    connection_id: int,
-    external_ids: Sequence[str],
-    before: datetime,
+    conn: Connection, connection_id: int, external_ids: Sequence[str], before: datetime
 ) -> dict[tuple[str, bytes], int]:
-    """Among these orders: the (external id, content hash) of the payload that an order was made of,
-    and its id, where a later one did not map. None where that came after ``before``."""
-    later, order = t.inbox.alias("later"), t.sales_order
-    query = (
-        select(t.inbox.c.external_id, t.inbox.c.sha256, t.inbox.c.id)
-        .join(order, order.c.raw_id == t.inbox.c.id)
-        .join(later, later.c.external_id == order.c.channel_order_id)
-        .where(
-            order.c.connection_id == connection_id,
-            later.c.connection_id == connection_id,
-            later.c.topic == "orders",
-            later.c.state == "parked",
-            later.c.id > t.inbox.c.id,
-            among(later.c.external_id, external_ids),
-        )
-        .group_by(t.inbox.c.external_id, t.inbox.c.sha256, t.inbox.c.id)
-        .having(func.max(later.c.received_at) <= before)
-    )
-    return {(row[0], bytes(row[1])): row[2] for row in conn.execute(query)}
+    """What was read of these orders beside a report of theirs that makes no sense, be it that it
+    does not map, or that the order waits for a person since: (external id, content hash) -> id.
+    Not where that report came after ``before``."""
+    given = {"connection": connection_id, "external_ids": external_ids, "before": before}
+    rows = [
+        *conn.execute(_BEFORE_A_PARKED_REPORT, given),
+        *conn.execute(_BEFORE_A_DOUBTFUL_ONE, given),
+    ]
+    return {(row[0], bytes(row[1])): row[2] for row in rows}
 
 
 def add(

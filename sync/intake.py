@@ -6,6 +6,7 @@ overwrites a newer one, and a page's records and its cursor are committed togeth
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,8 +34,8 @@ BATCH = 500
 """Orders that are worth a transaction of their own, where a vendor's pages are smaller."""
 
 SETTLED = timedelta(minutes=2)
-"""So long after a report that did not map, a channel that shows the order as it was has nothing
-newer to say: the report was garbled on its way. Before, that may be an older answer."""
+"""So long after a report that makes no sense, a channel that shows the order as it was before has
+nothing newer to say: that report was garbled on its way. Until then an answer may be an old one."""
 
 
 @dataclass(slots=True)
@@ -89,18 +90,22 @@ def take_page(
 
 
 def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Reading]:
-    """Map what is new on a page, and known orders that are shown again after a report of them that
-    did not map. No transaction is open while the mapping runs."""
+    """Map what is new on a page, and what is shown again as it was before a garbled report.
+
+    No transaction is open while the mapping runs.
+    """
     hashed = [inbox.received(record.external_id, record.text) for record in records]
     ids = [item.external_id for item in hashed]
     with hub.store.read() as conn:
         seen = inbox.known(conn, link.id, TOPIC, ids)
         again = inbox.doubted(conn, link.id, ids, hub.clock.now() - SETTLED)
+    shown = Counter(external_id for external_id, _ in {(i.external_id, i.sha256) for i in hashed})
     definition = hub.definition(link, TOPIC)
     arrivals = []
     for item in hashed:
         mark = (item.external_id, item.sha256)
-        raw_id = again.pop(mark, 0)
+        # Of two reports on one page nobody can say which is the last word.
+        raw_id = again.pop(mark, 0) if shown[item.external_id] == 1 else 0
         if mark not in seen or raw_id:
             seen.add(mark)
             reading = read_received(definition, item)
@@ -168,7 +173,7 @@ def _note_freed_goods(
 
 def _supersede_parked(conn: Connection, link: Link, arrivals: Sequence[Reading]) -> None:
     """What mapped needs nobody any more, nor do older payloads of it that did not map."""
-    mapped = [a for a in arrivals if a.record is not None]
+    mapped = [a for a in arrivals if a.record is not None and a.received.state != "stale"]
     inbox.supersede_parked(conn, link.id, TOPIC, [a.received.external_id for a in mapped])
 
 
@@ -264,6 +269,7 @@ def _take_later(
         arrival = stripped(arrival)
         personal.empty(conn, [arrival.raw_id])
     if arrival.record.source_version < row.source_version:
+        arrival.received.state = "stale"
         inbox.settle(conn, [arrival.raw_id], "stale")
         intake.count("stale")
         return

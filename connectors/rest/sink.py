@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from connectors.base import TAKEN, Clock, Outcome
-from connectors.errors import Ambiguous, Rejected
+from connectors.errors import Ambiguous, Rejected, Unreadable
 from connectors.http import ApiClient, segment
-from connectors.outcomes import in_chunks, settle
+from connectors.outcomes import in_chunks, looking_up, settle
 from connectors.payload_paths import id_text, reader
 from connectors.rest.judge import Judge
 from connectors.rest.pushes import Find, Push
@@ -82,8 +82,10 @@ class Sink:
                 headers={push.key_header: key_of(next(iter(records)))} if push.key_header else {},
                 idempotent=push.repeatable,
             )
-        except Rejected:
-            adopted = self._adopted(records, sent) if push.idempotency == "reference" else None
+        except Rejected as refusal:
+            if push.idempotency != "reference":
+                raise
+            adopted = self._adopted(records, sent, refusal)
             if adopted is None:
                 raise
             return [adopted]
@@ -92,12 +94,18 @@ class Sink:
         return self._judge.outcomes(reply, sent)
 
     def _adopted(
-        self, records: Mapping[str, Any], sent: Mapping[str, dict[str, Any]]
+        self,
+        records: Mapping[str, Any],
+        sent: Mapping[str, dict[str, Any]],
+        refusal: Rejected,
     ) -> Outcome | None:
         """What was refused may be there already, under our reference and with the same goods."""
         ((key, record),) = records.items()
-        found = self._lookup.order(record.reference) if self._lookup else None
-        if found is None or self._lookup is None:
+        if self._lookup is None:
+            return None
+        with looking_up(refusal):
+            found = self._lookup.order(record.reference)
+        if found is None:
             return None
         number = self._lookup.id_of(found)
         if not self._lookup.same(found, sent[key]):
@@ -134,6 +142,9 @@ class _Lookup:
         if not isinstance(rows, list):
             raise reply.unclear("answered JSON, but no list of orders where `records` points")
         found = [row for row in rows if id_text(self._reference(row)) == reference]
+        if rows and not found:
+            # A filter that was ignored, or an answer to another question: no proof of absence.
+            raise Unreadable(f"Their look-up told of other orders than that of {reference}.")
         if not all(self.id_of(row) for row in found):
             raise reply.unclear("answered an order without an id where `id` points")
         if len(found) > 1:

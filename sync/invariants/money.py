@@ -13,7 +13,8 @@ _order, _line = t.sales_order, t.order_line
 
 
 def _flows_with_variance() -> Select[Any]:
-    """Unless a person has released it, or a line is unreadable and so missing from our sum."""
+    """Unless a person has released it, or a line is unreadable and so missing from our sum. What
+    the channel has cancelled does not flow, though a location may not have answered yet."""
     released = select(t.hold.c.id).where(
         t.hold.c.order_id == _order.c.id,
         t.hold.c.kind == "total_variance",
@@ -24,6 +25,7 @@ def _flows_with_variance() -> Select[Any]:
     )
     return select(_order.c.id).where(
         _order.c.intake_state == "accepted",
+        _order.c.channel_status != "cancelled",
         _order.c.total_variance != 0,
         ~released.exists(),
         ~unreadable.exists(),

@@ -115,9 +115,8 @@ def test_the_order_is_the_one_of_the_coded_connector(
 def test_a_look_up_that_makes_no_sense_finds_nothing_out(
     described: Callable[..., Rest], scripted: Any
 ) -> None:
-    someone = {"id": 3, "reference_id": "FO-10"}
-    other = described(scripted(httpx.Response(200, json=[someone])))
-    assert other.find_fulfilment_order("FO-1") is None
+    nobody = described(scripted(httpx.Response(200, json=[])))
+    assert nobody.find_fulfilment_order("FO-1") is None
     twice = [{"id": n, "reference_id": "FO-1"} for n in (1, 2)]
     with pytest.raises(Ambiguous, match="1, 2"):
         described(scripted(httpx.Response(200, json=twice))).find_fulfilment_order("FO-1")

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from connectors.base import TAKEN, Page
-from connectors.errors import Ambiguous, Unreachable
+from connectors.errors import Ambiguous, Unreachable, Unreadable
 from connectors.shipbob import ShipBob, ShipBobConfig
 from mappings import Definitions
 from sandbox.app import Sandbox
@@ -19,6 +20,8 @@ from sandbox.vendors.shipbob import TOKEN
 from sandbox.world import World
 from tests.connectors.conftest import START
 from tests.connectors.warehouse_words import ordered
+
+ACCOUNT = {"channel_id": 105111, "location_id": 84}
 
 
 @pytest.fixture
@@ -33,8 +36,8 @@ def bob(
     closing: Callable[[Any], Any],
     definitions: Definitions,
 ) -> ShipBob:
-    settings = {"url": "https://sandbox.test/shipbob", "token": TOKEN, "channel_id": 105111}
-    config = ShipBobConfig.model_validate({**settings, "location_id": 84})
+    settings = {"url": "https://sandbox.test/shipbob", "token": TOKEN}
+    config = ShipBobConfig.model_validate(settings | ACCOUNT)
     connector: ShipBob = closing(ShipBob(config, open_door(sandbox.transport()), definitions))
     return connector
 
@@ -51,6 +54,33 @@ def test_fault_row_13_another_orders_reply_says_nothing_of_what_was_asked_for(
     assert len(sandbox.world.shipbob.orders) == 2
     made = [one.id for one in sandbox.world.shipbob.orders.values() if one.reference == "FO-2"]
     assert bob.find_fulfilment_order("FO-2") == str(made[0])
+
+
+def test_fault_row_13_another_orders_cancellation_cancels_nothing(
+    open_door: Callable[..., Any],
+    closing: Callable[[Any], Any],
+    definitions: Definitions,
+    scripted: Callable[..., Any],
+) -> None:
+    other = httpx.Response(200, json={"id": 8, "status": "Cancelled"})
+    vendor = scripted(httpx.Response(422, json={"errors": ["too late"]}), *[other] * 9)
+    config = ShipBobConfig.model_validate({"url": "https://bob.test", "token": TOKEN} | ACCOUNT)
+    with pytest.raises(Unreachable, match="order 8 instead of 7"):
+        closing(ShipBob(config, open_door(vendor), definitions)).cancel_fulfilment_orders(
+            {"c": "7"}
+        )
+
+
+def test_fault_row_13_another_orders_look_up_is_no_proof_of_absence(
+    bob: ShipBob, sandbox: Sandbox
+) -> None:
+    """Found by ``crossdock simulate --seed 17 --days 7``: it was sent again, refused, and taken
+    elsewhere while the first one left."""
+    bob.push_fulfilment_orders({"first": ordered("FO-1"), "second": ordered("FO-2")})
+    assert bob.find_fulfilment_order("FO-1")
+    sandbox.faults.add("shipbob:listOrders", "stale-page", times=9, params={"ago": 1})
+    with pytest.raises(Unreadable):
+        bob.find_fulfilment_order("FO-2")
 
 
 @pytest.mark.parametrize("kind", ["new-enum", "type-change"])

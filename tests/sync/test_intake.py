@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import contextmanager
 from itertools import permutations
 from typing import Any
@@ -319,7 +320,7 @@ def holds(bench: Bench) -> list[str]:
         return sorted(history.open_holds(conn, [order_id]).get(order_id, {}))
 
 
-def test_fault_row_33_an_order_shown_again_as_it_was_needs_nobody_after_a_garbled_report(
+def test_fault_row_33_a_known_order_needs_nobody_after_a_report_that_does_not_map(
     bench: Bench,
 ) -> None:
     sound = woo_order(1, {"A": 2})
@@ -351,3 +352,50 @@ def test_fault_row_33_an_older_report_says_nothing_of_a_newer_one_that_cannot_be
     bench.clock.advance(intake.SETTLED.total_seconds())
     assert take(bench, [placed]).counts["unchanged"] == 1
     assert holds(bench) == ["mapping"]
+
+
+def _without_lines(order: dict[str, Any]) -> None:
+    del order["line_items"]
+
+
+def _without_a_count(order: dict[str, Any]) -> None:
+    order["line_items"][1]["quantity"] = {"value": 1}
+
+
+def _with_another_total(order: dict[str, Any]) -> None:
+    order["total"] = "1.00"
+
+
+@pytest.mark.parametrize("spoil", [_without_lines, _without_a_count, _with_another_total])
+def test_fault_row_33_an_order_shown_again_as_it_was_ships_after_a_garbled_report(
+    bench: Bench, spoil: Any
+) -> None:
+    sound = woo_order(1, {"A": 2, "B": 1})
+    garbled = copy.deepcopy(sound)
+    spoil(garbled)
+    take(bench, [sound])
+    take(bench, [garbled])
+    assert take(bench, [sound]).counts["unchanged"] == 1, "it may be an older answer"
+    bench.clock.advance(intake.SETTLED.total_seconds())
+    assert take(bench, [garbled]).counts["unchanged"] == 1
+    assert take(bench, [garbled, sound]).counts["unchanged"] == 2, "which is the last word?"
+    assert take(bench, [sound]).counts["changed"] == 1
+    assert take(bench, [sound]).counts["unchanged"] == 1
+    assert holds(bench) == []
+    with bench.store.read() as conn:
+        ((_, lines),) = orders.lines(conn, conn.scalars(select(t.sales_order.c.id)).all()).items()
+        open_units = [(row.channel_sku, row.qty_ordered - row.qty_cancelled) for row in lines]
+        assert open_units == [("A", 2), ("B", 1)]
+        assert invariants.check(conn) == []
+
+
+def test_fault_row_33_an_older_report_does_not_fill_a_line_of_a_newer_one(bench: Bench) -> None:
+    placed, edited, _ = versions()
+    edited["line_items"][1]["quantity"] = {"value": 1}
+    take(bench, [placed])
+    take(bench, [edited])
+    bench.clock.advance(intake.SETTLED.total_seconds())
+    assert take(bench, [placed]).counts["stale"] == 1
+    with bench.store.read() as conn:
+        assert [row.park_reason for row in orders.parked_lines(conn)] == ["mapping"]
+    assert take(bench, [placed]).counts["unchanged"] == 1
