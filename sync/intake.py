@@ -98,7 +98,8 @@ def read_page(hub: Hub, link: Link, records: Iterable[RawRecord]) -> list[Readin
     ids = [item.external_id for item in hashed]
     with hub.store.read() as conn:
         seen = inbox.known(conn, link.id, TOPIC, ids)
-        again = inbox.doubted(conn, link.id, ids, hub.clock.now() - SETTLED)
+        old = [i.external_id for i in hashed if (i.external_id, i.sha256) in seen]
+        again = inbox.doubted(conn, link.id, old, hub.clock.now() - SETTLED) if old else {}
     shown = Counter(external_id for external_id, _ in {(i.external_id, i.sha256) for i in hashed})
     definition = hub.definition(link, TOPIC)
     arrivals = []
