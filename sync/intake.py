@@ -274,6 +274,9 @@ def _take_later(
         inbox.settle(conn, [arrival.raw_id], "stale")
         intake.count("stale")
         return
+    if arrival.raw_id < row.raw_id:
+        # Shown again: what came in between was garbled, and no replay shall bring it back.
+        inbox.settle(conn, [row.raw_id], "stale")
     intake.count("changed")
     intake.wake |= amendment.amend(conn, link, row, arrival, skus, now)
     intake.wake.add("allocate")

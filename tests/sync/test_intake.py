@@ -387,6 +387,11 @@ def test_fault_row_33_an_order_shown_again_as_it_was_ships_after_a_garbled_repor
         open_units = [(row.channel_sku, row.qty_ordered - row.qty_cancelled) for row in lines]
         assert open_units == [("A", 2), ("B", 1)]
         assert invariants.check(conn) == []
+        # What a replay maps anew is what the order was made of.
+        of_record, _ = inbox.newest(
+            conn, bench.hub.links["shop"].id, "orders", since=None, after=0, limit=9
+        )
+        assert [row.id for row in of_record] == list(conn.scalars(select(t.sales_order.c.raw_id)))
 
 
 def test_fault_row_33_an_older_report_does_not_fill_a_line_of_a_newer_one(bench: Bench) -> None:
