@@ -12,7 +12,7 @@ import respx
 from pydantic import ValidationError
 
 from connectors.base import BuysLabels, Connector, Effect, EstimatesRates, Tracks
-from connectors.errors import Ambiguous, ConfigProblem, Rejected, Unreachable, Unreadable
+from connectors.errors import Ambiguous, ConfigProblem, Rejected, Unreachable
 from connectors.shipengine import ShipEngine, ShipEngineConfig
 from mappings import Definitions
 from mappings import canonical as c
@@ -334,32 +334,6 @@ def test_fault_row_33_a_label_that_cannot_be_read_is_asked_for_again(
     (outcome,) = stub.buy_labels({"k": parcel()})
     assert outcome.status == "unknown"
     assert "it is taken" in outcome.message
-
-
-@pytest.mark.parametrize("refused", ["getLabelByExternalId", "listLabels"])
-def test_fault_row_56_a_refusal_is_not_believed_while_the_look_up_is_refused(
-    engine: ShipEngine, sandbox: Sandbox, refused: str
-) -> None:
-    """Found by ``crossdock simulate --seed 23 --days 4``: a label was there, and its parcel was
-    handed over to another location."""
-    engine.buy_labels({"k": parcel()})
-    sandbox.faults.add(f"shipengine:{refused}", "410", times=1)
-    (outcome,) = engine.buy_labels({"k": parcel()})
-    assert outcome.status == "unknown"
-    (outcome,) = engine.buy_labels({"k": parcel()})
-    assert outcome.status == "applied"
-
-
-@pytest.mark.parametrize("stale", ["getLabelByExternalId", "listLabels"])
-def test_fault_row_13_an_answer_about_another_label_is_no_proof_of_absence(
-    engine: ShipEngine, sandbox: Sandbox, stale: str
-) -> None:
-    engine.buy_labels({"k": parcel()})
-    engine.buy_labels({"other": parcel("FO-2")})
-    assert engine.find_label("FO-2")
-    sandbox.faults.add(f"shipengine:{stale}", "stale-page", times=9, params={"ago": 1})
-    with pytest.raises(Unreadable):
-        engine.find_label("FO-1")
 
 
 def test_fault_row_33_a_label_without_a_name_is_no_second_label(
