@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +47,12 @@ class SkuRow:
 
 
 def rows_of(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """(line number, row) of a comma-separated file in UTF-8, with or without byte order mark."""
+    """(line number, row) of a comma-separated file in UTF-8, with or without byte order mark.
+
+    Blank lines are left out, and a short one has empty cells.
+    """
     try:
-        text = content_of(path, MAX_BYTES).decode("utf-8-sig")
-        done: list[int] = []
-        reader = csv.DictReader(narrow(text, ",", done))
-        missing = [name for name in required if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ImportProblem(path, [f"line 1: the column {name} is missing" for name in missing])
-        return list(_rows(path, reader, done))
+        lines = _lines(path, content_of(path, MAX_BYTES).decode("utf-8-sig"))
     except (BadFile, Refused) as refused:
         raise ImportProblem(path, [str(refused)]) from None
     except UnicodeDecodeError as error:
@@ -63,19 +61,30 @@ def rows_of(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, st
         ) from error
     except csv.Error as error:
         raise ImportProblem(path, [f"it is not CSV: {error}"]) from None
-
-
-def _rows(
-    path: Path, reader: csv.DictReader[str], done: list[int]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    names = reader.fieldnames or ()
+    names = lines[0][1] if lines else []
+    missing = [name for name in required if name not in names]
+    if missing:
+        raise ImportProblem(path, [f"line 1: the column {name} is missing" for name in missing])
     if len(names) > MAX_COLUMNS:
         raise ImportProblem(path, [f"line 1 has more than {MAX_COLUMNS} columns"])
-    for number, row in enumerate(reader):
-        if number == MAX_ROWS:
+    return [(number, _row(names, cells)) for number, cells in lines[1:]]
+
+
+def _lines(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """(line number, cells) of the header and of every row; rows are made of them only once it is
+    known that there are not too many."""
+    lines: list[tuple[int, list[str]]] = []
+    reader = csv.reader(narrow(text, ",", lines))
+    for cells in filter(None, reader):
+        if len(lines) > MAX_ROWS:
             raise ImportProblem(path, [f"it has more than {MAX_ROWS:,} rows: split it"])
-        done.append(number)
-        yield reader.line_num, {name: (row.get(name) or "").strip() for name in names}
+        lines.append((reader.line_num, cells))
+    return lines
+
+
+def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    filled = zip_longest(names, cells[: len(names)], fillvalue="")
+    return {name: cell.strip() for name, cell in filled}
 
 
 def location_of(conn: Connection, path: Path, code: str) -> Row[Any]:

@@ -131,8 +131,8 @@ def _judge(
     peak = told[0] if memory else 0
     if peak > PEAK_BYTES:
         tally.violations.append(f"{where}: {peak // 2**20} MB held at once")
-    # Counting every allocation takes five to seven times the time.
-    if cost.cpu_s > HANG_S * (10 if memory else 1):
+    # Counting every allocation takes several times the time.
+    if cost.cpu_s > HANG_S * (5 if memory else 1):
         tally.violations.append(f"{where}: {cost.cpu_s:.1f} s of CPU")
     if cost.cpu_s > tally.slowest_s and not memory:
         tally.slowest_s, tally.slowest = cost.cpu_s, where
