@@ -27,7 +27,7 @@ from jobs.catalogue import JOBS, Job
 from jobs.clock import Clock, ScaledClock, SystemClock
 from jobs.engine import Engine
 from jobs.heartbeat import Heartbeat
-from jobs.problems import UsageProblem
+from jobs.problems import OperatorError, UsageProblem
 from jobs.process_lock import ProcessLock
 from jobs.promise_settings import rule_set
 from jobs.runner import Runner
@@ -222,12 +222,19 @@ def store_of(settings: Settings) -> Store:
     return Store(settings.store.url)
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, *, existing: bool = False) -> Store:
     """The store with this version's tables, for a command beside the daemon.
 
     Tables are not changed under a running daemon: then this raises ``AlreadyRunning``.
+    ``existing``: raise ``OperatorError`` rather than make an empty one.
     """
     store = store_of(settings)
+    if existing and not migrate.is_there(store):
+        raise OperatorError(
+            f"There is no store at {store.url.render_as_string(hide_password=True)}.",
+            "Mend [store] url, or bring the store back with `crossdock restore`. A new one is made "
+            "by the first `crossdock run`.",
+        )
     if not migrate.is_current(store):
         with lock_of(store):
             migrate.upgrade(store)

@@ -18,6 +18,15 @@ _STEPS = Path(__file__).parent / "migrations" / "versions"
 _SETUP_LOCK = 0x63726F7373
 
 
+def is_there(store: Store) -> bool:
+    """Whether the store was ever set up; raises as ``upgrade`` does. Asking makes no file."""
+    if store.is_sqlite and not Path(store.url.database or "").is_file():
+        return False
+    _require_whole(store)
+    with _explained(store), store.read() as conn:
+        return _known_revision(conn) is not None
+
+
 def is_current(store: Store) -> bool:
     """Whether the store has exactly the tables of this version; raises as ``upgrade`` does."""
     _require_whole(store)

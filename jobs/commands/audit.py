@@ -76,7 +76,7 @@ def audit(
     seen = _witness(witness)
     if dry_run or yes or reason:
         raise UsageProblem("--dry-run, --yes and --reason go with --repair.", "Add --repair.")
-    with opened_store(config) as (configuration, store, clock), store.read() as conn:
+    with opened_store(config, existing=True) as (configuration, store, clock), store.read() as conn:
         remade = invariants.remake(conn, None if every else invariants.SAMPLE)
         keeps = keeps_by_id(conn, configuration)
         late = expiry.violations(conn, keeps, clock.now())

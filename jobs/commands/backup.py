@@ -54,7 +54,7 @@ def backup(config: Path | None, given: str, keep: int | None, as_json: bool) -> 
       crossdock backup /backups --keep 14 --json
       crossdock backup before-the-update.crossdock
     """
-    with opened_store(config) as (_, store, clock):
+    with opened_store(config, existing=True) as (_, store, clock):
         now, target = clock.now(), Path(given)
         if given.endswith("/") or keep is not None:
             _make(target)
@@ -313,7 +313,7 @@ def _report(told: dict[str, Any], settings: Settings, into: str | None, *, as_js
         "Do again what people did by hand since then: counts, receipts, releases, SKU links."
     )
     if into and Store(into).url != Store(settings.store.url).url:
-        click.echo("Write that address to [store] url in the settings, then `crossdock run`.")
+        click.echo("To work on it, write its address to [store] url, then `crossdock run`.")
     else:
         click.echo(
             "Start with `crossdock run`; afterwards `crossdock audit` and `crossdock parked`."

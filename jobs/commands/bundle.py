@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import zstandard
 from sqlalchemy import select
 
 from jobs.app import App
-from jobs.commands.options import as_json, opened, settings_option
+from jobs.commands.options import as_json, opened, settings_option, write_new
 from jobs.listing import show_json
 from jobs.problems import OperatorError, UsageProblem
 from jobs.version import version
@@ -44,7 +43,7 @@ def bundle(config: Path | None, order: str, out: Path | None, as_json: bool) -> 
       crossdock bundle 1001
       crossdock bundle 1001 --out for-support.bundle.json.zst
     """
-    with opened(config) as installation:
+    with opened(config, existing=True) as installation:
         hub = installation.hub
         link, external_id = _meant(installation, order)
         with hub.store.read() as conn:
@@ -56,9 +55,16 @@ def bundle(config: Path | None, order: str, out: Path | None, as_json: bool) -> 
                 raise OperatorError(
                     f"{problem}: nothing was written.", "Please report it."
                 ) from None
+    if not document["payloads"]:
+        raise OperatorError(
+            f"The personal data of {order} was erased, and its payloads with it: nothing is left "
+            "to reproduce its problem with.",
+            "`crossdock explain` tells its story.",
+        )
     document["written_by"] = version()
     path = out or Path(f"{_plain(external_id)}{ENDING}")
-    _write(path, msgspec.json.encode(document))
+    packed = zstandard.ZstdCompressor(level=10)
+    write_new(path, packed.compress(msgspec.json.encode(document)))
     told: dict[str, Any] = {
         "file": str(path),
         "problems": document["problems"],
@@ -106,14 +112,3 @@ def _own_definitions(installation: App) -> dict[str, str]:
 
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c == "-" else "-" for c in name)[:60]
-
-
-def _write(path: Path, document: bytes) -> None:
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise UsageProblem(f"{path} is there already.", "Give another name with --out.") from None
-    except OSError as error:
-        raise OperatorError(f"{path} cannot be written: {error.strerror}.") from None
-    with os.fdopen(file, "wb") as out:
-        out.write(zstandard.ZstdCompressor(level=10).compress(document))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import click
 
 from jobs import app, collector, logs, vaults
 from jobs.clock import Clock
-from jobs.problems import UsageProblem
+from jobs.problems import OperatorError, UsageProblem
 from jobs.settings_loader import Configuration
 from jobs.settings_problems import did_you_mean
 from state.store import Store
@@ -73,10 +74,13 @@ def settings_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def opened(config: Path | None) -> Iterator[app.App]:
-    """The installation as the settings describe it, for a command beside the daemon."""
+def opened(config: Path | None, *, existing: bool = False) -> Iterator[app.App]:
+    """The installation as the settings describe it, for a command beside the daemon.
+
+    ``existing``: as for ``opened_store``.
+    """
     with (
-        opened_store(config) as (configuration, store, clock),
+        opened_store(config, existing=existing) as (configuration, store, clock),
         app.open_app(configuration, store, clock=clock) as installation,
     ):
         collector.settle()
@@ -84,21 +88,42 @@ def opened(config: Path | None) -> Iterator[app.App]:
 
 
 @contextmanager
-def opened_store(config: Path | None) -> Iterator[tuple[Configuration, Store, Clock]]:
+def opened_store(
+    config: Path | None, *, existing: bool = False
+) -> Iterator[tuple[Configuration, Store, Clock]]:
     """Settings, store and clock, without the connections.
 
-    Only warnings are logged, so that the command's own words stand out.
+    ``existing``: refuse where there is no store yet. That is for commands whose good answer about
+    an empty one would be taken for a good answer about the one that is missing. Only warnings are
+    logged, so that the command's own words stand out.
     """
     configuration = app.load(config)
     clock = app.clock_of(configuration.settings)
     level = configuration.settings.log.model_copy(update={"level": "warning"})
     logs.configure(level, clock, logs.secrets_of(configuration))
-    store = app.open_store(configuration.settings)
+    store = app.open_store(configuration.settings, existing=existing)
     try:
         vaults.open_vault(store, configuration)
         yield configuration, store, clock
     finally:
         store.close()
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that only this user may read, and that was not there.
+
+    Raises ``UsageProblem`` where it is, ``OperatorError`` where it cannot be written.
+    """
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise UsageProblem(f"{path} is there already.", "Give another name with --out.") from None
+    except OSError as error:
+        raise OperatorError(
+            f"{path} cannot be written: {error.strerror}.", "Is the folder there, and writable?"
+        ) from None
+    with os.fdopen(file, "wb") as out:
+        out.write(content)
 
 
 def require_connection(configuration: Configuration, name: str) -> None:

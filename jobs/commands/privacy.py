@@ -11,11 +11,10 @@ import click
 import msgspec
 from sqlalchemy import Connection
 
-from connectors.dropfolder import write_atomically
 from jobs import accountable, roster
 from jobs.app import App, keeps_by_id
 from jobs.commands.backup import other_store
-from jobs.commands.options import as_json, opened, opened_store, settings_option
+from jobs.commands.options import as_json, opened, opened_store, settings_option, write_new
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
 from state.personal import people, retention
@@ -24,6 +23,7 @@ from sync.privacy import erasure, reapplying
 from sync.privacy.erasure import Asked, Erased, Open
 
 _FOUND = {"connection": "connection", "place": "where", "rows": "rows"}
+_PLANNED = {"place": "where", "rows": "rows"}
 _OPEN = {
     "order": "order",
     "connection": "connection",
@@ -61,7 +61,7 @@ def privacy() -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the document into this file, readable by you alone.",
+    help="Write the document into this new file, readable by you alone.",
 )
 @as_json
 @settings_option
@@ -78,7 +78,7 @@ def export(config: Path | None, email: str, out: Path | None, as_json: bool) -> 
       crossdock privacy export ada@example.com
       crossdock privacy export ada@example.com --out ada.json
     """
-    with opened_store(config) as (_, store, _clock), store.read() as conn:
+    with opened_store(config, existing=True) as (_, store, _clock), store.read() as conn:
         document = sync_dossier.dossier(conn, email)
     if not document["found"]:
         if as_json:
@@ -86,10 +86,7 @@ def export(config: Path | None, email: str, out: Path | None, as_json: bool) -> 
         raise OperatorError(f"Nothing is held on {email}.")
     if out is not None:
         encoded = msgspec.json.format(msgspec.json.encode(document), indent=2)
-        try:
-            write_atomically(out, encoded + b"\n", mode=0o600)
-        except OSError as error:
-            raise OperatorError(f"{out} cannot be written: {error.strerror}") from None
+        write_new(out, encoded + b"\n")
     if as_json:
         show_json(document)
     else:
@@ -128,27 +125,29 @@ def erase(
       crossdock privacy erase ada@example.com --reason "asked by mail on 3 May"
       crossdock privacy erase ada@example.com --reason "ticket 481" --except-open --yes
     """
-    with opened(config) as installation:
+    with opened(config, existing=True) as installation:
         asked = Asked(email, accountable.actor(), accountable.reason(reason))
         with installation.hub.store.read() as conn:
             person = people.find(conn, email)
             needed = erasure.still_open(conn, person)
-            found = sync_dossier.dossier(conn, email)["found"]
-        _refuse_open(needed, as_json, dry_run=dry_run, except_open=except_open)
         if dry_run:
-            _tell_plan(found, needed, as_json)
+            plan = _rehearsed(installation, person, asked)
+            _tell_plan(_told(plan, person, needed), as_json)
+        _refuse_open(needed, as_json or dry_run, except_open=except_open)
+        if dry_run:
             return
         if not yes and (person.orders or person.records):
             question = f"Erase what {len(person.orders) + len(person.records)} orders and records"
             click.confirm(f"{question} hold on {email}? It cannot be undone", abort=True, err=True)
         done, clean = _erase(installation, person, asked)
-    _tell(done, needed, clean, as_json)
+    _tell(done, _told(done, person, needed), clean, as_json)
 
 
-def _refuse_open(needed: list[Open], as_json: bool, *, dry_run: bool, except_open: bool) -> None:
-    if not needed or except_open or dry_run:
+def _refuse_open(needed: list[Open], told: bool, *, except_open: bool) -> None:
+    """``told``: they stand on the screen already, or are not to."""
+    if not needed or except_open:
         return
-    if not as_json:
+    if not told:
         show([asdict(one) for one in needed], _OPEN, as_json=False)
     named = ", ".join(one.order for one in needed[:5])
     raise OperatorError(
@@ -157,15 +156,34 @@ def _refuse_open(needed: list[Open], as_json: bool, *, dry_run: bool, except_ope
     )
 
 
-def _tell_plan(found: list[dict[str, Any]], needed: list[Open], as_json: bool) -> None:
-    open_ = [asdict(one) for one in needed]
+def _rehearsed(installation: App, person: people.Person, asked: Asked) -> Erased:
+    """What would be erased, open orders left out: it is done, and taken back."""
+    hub = installation.hub
+    with hub.store.write() as conn:
+        done = erasure.erase(conn, person, asked, hub.clock.now())
+        conn.rollback()
+    return done
+
+
+def _told(done: Erased, person: people.Person, needed: list[Open]) -> dict[str, Any]:
+    names = {row.id: row.channel_order_name for row in person.orders}
+    return {
+        "orders": [names[number] for number in done.orders],
+        "rows": dict(done.places),
+        "open": [asdict(one) for one in needed],
+    }
+
+
+def _tell_plan(told: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        show_json({"dry_run": True, "found": found, "open": open_})
+        show_json({"dry_run": True, **told})
         return
-    show(found, _FOUND, as_json=False, empty="Nothing is held.")
-    if open_:
-        show(open_, _OPEN, as_json=False)
-    click.echo("Dry run: nothing was erased.")
+    rows = [{"place": place, "rows": n} for place, n in sorted(told["rows"].items())]
+    show(rows, _PLANNED, as_json=False, empty="Nothing is held that could be erased.")
+    if told["open"]:
+        click.echo("Left out, because it is still needed:")
+        show(told["open"], _OPEN, as_json=False)
+    click.echo("Dry run: nothing was erased. What files hold is not counted.")
 
 
 def _erase(installation: App, person: people.Person, asked: Asked) -> tuple[Erased, bool]:
@@ -184,23 +202,15 @@ def _erase(installation: App, person: people.Person, asked: Asked) -> tuple[Eras
     return done, hub.store.wipe_traces()
 
 
-def _tell(done: Erased, needed: list[Open], clean: bool, as_json: bool) -> None:
+def _tell(done: Erased, told: dict[str, Any], clean: bool, as_json: bool) -> None:
     if as_json:
-        show_json(
-            {
-                "orders": done.orders,
-                "rows": dict(done.places),
-                "files": done.files,
-                "open": [asdict(one) for one in needed],
-                "traces_wiped": clean,
-            }
-        )
+        show_json({**told, "files": done.files, "traces_wiped": clean})
     elif done.anything:
         rows = sum(done.places.values())
         click.echo(f"Erased: {len(done.orders)} orders, {rows} rows, {done.files} files.")
-        if needed:
+        if told["open"]:
             click.echo("Still held, because it is still needed:")
-            show([asdict(one) for one in needed], _OPEN, as_json=False)
+            show(told["open"], _OPEN, as_json=False)
     else:
         click.echo("Nothing was held that could be erased.")
     if not clean:
@@ -223,7 +233,7 @@ def status(config: Path | None, as_json: bool) -> None:
       crossdock privacy status
       crossdock privacy status --json
     """
-    with opened_store(config) as (configuration, store, clock), store.read() as conn:
+    with opened_store(config, existing=True) as (configuration, store, clock), store.read() as conn:
         counts = retention.count(conn)
         keeps = keeps_by_id(conn, configuration)
         rows = []
@@ -279,7 +289,7 @@ def reapply(config: Path | None, source: str, as_json: bool) -> None:
             erasures = reapplying.remembered(conn)
     finally:
         other.close()
-    with opened(config) as installation:
+    with opened(config, existing=True) as installation:
         hub = installation.hub
         who, why = accountable.actor(), accountable.reason()
         with hub.store.write() as conn:

@@ -14,7 +14,7 @@ from state.batches import among
 from state.personal import people, places
 from state.personal.erasing import words_of
 from state.personal.words import Words
-from state.vault import bodies, fields
+from state.vault import bodies, destinations, fields
 
 
 def dossier(conn: Connection, email: str) -> dict[str, Any]:
@@ -54,6 +54,9 @@ def _order(conn: Connection, order: Row[Any], payloads: Sequence[places.Key]) ->
     sent = _sent(conn, order.id)
     if sent:
         data["intent"] = sent
+    decided = _decided(conn, order.id)
+    if decided:
+        data["routing_decision"] = decided
     taken = [row for key in payloads for row in _payloads(conn, key)]
     if taken:
         data["inbox"] = taken
@@ -99,6 +102,15 @@ def _sent(conn: Connection, order_id: int) -> list[dict[str, Any]]:
         for row in bodies.clear(conn, conn.execute(query).all())
         if any((row.body.get("ship_to") or {}).get(name) for name in places.ADDRESS)
     ]
+
+
+def _decided(conn: Connection, order_id: int) -> list[dict[str, Any]]:
+    """Where its goods were to go when a location was chosen."""
+    decision = t.routing_decision
+    query = select(decision).where(decision.c.order_id == order_id).order_by(decision.c.id)
+    rows = destinations.clear(conn, conn.execute(query))
+    told = [(row.id, destinations.postcode_of(row.inputs)) for row in rows]
+    return [{"id": number, "postcode": postcode} for number, postcode in told if postcode]
 
 
 def _payloads(conn: Connection, key: places.Key) -> list[dict[str, Any]]:

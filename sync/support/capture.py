@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, or_, select
 
 from connectors.base import BuysLabels, CancelsFulfilmentOrders, PushesFulfilmentOrders
 from mappings import Definition
@@ -94,6 +94,7 @@ def capture(
     redactor.learn(bodies)
     redactor.learn(told)
     redactor.learn(_persons(conn, order))
+    redactor.learn(_operators(conn, order))
     document = {
         "crossdock_bundle": FORMAT,
         "taken_at": now,
@@ -128,7 +129,7 @@ def _payloads(conn: Connection, link: Link, external_id: str) -> list[Row[Any]]:
     raw = t.inbox
     mine = (raw.c.connection_id == link.id, raw.c.topic == "orders")
     query = select(raw).where(*mine, raw.c.external_id == external_id).order_by(raw.c.id)
-    return list(conn.execute(query))
+    return [row for row in conn.execute(query) if not inbox.is_erased(row)]
 
 
 def _payload(row: Row[Any], body: Any, redactor: Redactor) -> dict[str, Any]:
@@ -201,6 +202,19 @@ def _persons(conn: Connection, order: Row[Any] | None) -> list[Any]:
     return [{k: v for k, v in one.items() if k not in told} for one in named] + [
         {"note": order.note}
     ]
+
+
+def _operators(conn: Connection, order: Row[Any] | None) -> list[Any]:
+    """Who gave commands about the order: its story names them."""
+    if order is None:
+        return []
+    audit = t.audit_event.c
+    work = [ffo.id for ffo in fulfilment.of_order(conn, order.id)]
+    about = or_(
+        (audit.subject_type == "sales_order") & (audit.subject_id == order.id),
+        (audit.subject_type == "fulfilment_order") & audit.subject_id.in_(work),
+    )
+    return [{"user": actor} for actor in conn.scalars(select(audit.actor).where(about).distinct())]
 
 
 def _connection(link: Link) -> dict[str, Any]:

@@ -12,10 +12,12 @@ import zstandard
 from connectors.base import RawRecord
 from jobs.commands.options import opened
 from proof import bundle_replay
+from state import history
+from state.personal import erasing
 from sync import intake
 from sync.support.redaction import Redactor
 from tests.jobs.commands import Commands
-from tests.sync.test_support_bundle import order
+from tests.sync.test_support_bundle import CANARIES, order
 
 SETTINGS = """
 [connections.shop-eu]
@@ -74,6 +76,27 @@ def test_threat_t21_a_bundle_holds_no_secret_and_no_address_of_a_server(
     crossdock.json("bundle", "1", "--out", str(file))
     text = str(bundle_replay.load(file))
     assert [one for one in (SECRET, "ck_canary", "canary-domain") if one in text] == []
+
+
+def test_an_order_whose_payloads_were_erased_has_no_bundle(crossdock: Commands) -> None:
+    email = CANARIES["email"]
+    crossdock.well("privacy", "erase", email, "--reason", "7", "--except-open", "--yes")
+    with opened(crossdock.settings) as installation, installation.hub.store.write() as conn:
+        erasing.erase_payloads(conn, [(1, "orders", "1")], installation.clock.now())
+    told = crossdock.well("bundle", "1", code=1)
+    assert "was erased" in told
+    assert "crossdock explain" in told
+
+
+def test_the_bundle_of_what_somebody_released_does_not_say_who(crossdock: Commands) -> None:
+    with opened(crossdock.settings) as installation, installation.hub.store.write() as conn:
+        history.place_hold(conn, 1, "manual", "look", "release it", installation.clock.now())
+    crossdock.well("--actor", "Ada Lovelace", "release", "1", "--reason", "looked at it")
+    file = crossdock.folder / "one.bundle.json.zst"
+    crossdock.json("bundle", "1", "--out", str(file))
+    text = str(bundle_replay.load(file))
+    assert "hold_released" in text
+    assert [one for one in ("Ada", "Lovelace") if one in text] == []
 
 
 def test_what_is_left_of_a_person_is_told_by_its_place(

@@ -70,7 +70,8 @@ def test_erase_takes_the_person_out_of_store_files_and_archive(crossdock: Comman
     assert dry["dry_run"]
     assert crossdock.rows(ERASURES) == []
     done = crossdock.json(*ask, "--yes")
-    assert (done["orders"], done["files"], done["traces_wiped"]) == ([1], 1, True)
+    assert (done["orders"], done["files"], done["traces_wiped"]) == (["1"], 1, True)
+    assert dry["rows"] == done["rows"]
     for path in crossdock.folder.rglob("*"):
         if path.is_file():
             assert b"Ada" not in path.read_bytes(), path
@@ -101,6 +102,52 @@ def test_erase_refuses_while_the_address_is_needed(crossdock: Commands) -> None:
     done = crossdock.json(*ask, "--except-open")
     assert (done["orders"], [one["order"] for one in done["open"]]) == ([], ["2"])
     assert crossdock.rows("SELECT name FROM address WHERE id = 2") == [("Bob Canary",)]
+
+
+def test_a_dry_run_leaves_out_what_is_still_needed_and_ends_as_the_real_one(
+    crossdock: Commands,
+) -> None:
+    ask = ("privacy", "erase", "bob@canary.example", "--reason", "7", "--dry-run")
+    assert "still needed for 2" in crossdock.well(*ask, code=1)
+    plan = crossdock.json(*ask, "--except-open")
+    assert (plan["orders"], plan["rows"], len(plan["open"])) == ([], {}, 1)
+
+
+def test_export_overwrites_nothing_and_makes_no_folder(crossdock: Commands) -> None:
+    out = crossdock.folder / "ada.json"
+    out.write_text("mine")
+    ask = ("privacy", "export", "ada@canary.example", "--out")
+    assert "is there already" in crossdock.well(*ask, str(out), code=2)
+    assert out.read_text() == "mine"
+    away = crossdock.folder / "nowhere" / "ada.json"
+    assert "cannot be written" in crossdock.well(*ask, str(away), code=1)
+    assert not away.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("backup", "backups/", "--keep", "1"),
+        ("audit",),
+        ("audit", "--repair", "--dry-run"),
+        ("privacy", "export", "ada@canary.example"),
+        ("privacy", "erase", "ada@canary.example", "--reason", "7", "--yes"),
+        ("privacy", "status"),
+        ("bundle", "1"),
+        ("replay", "--connection", "files", "--since", "30d", "--dry-run"),
+        ("stock", "rebuild", "--check"),
+    ],
+)
+def test_a_store_that_is_gone_is_not_taken_for_an_empty_one(
+    crossdock: Commands, command: tuple[str, ...]
+) -> None:
+    place = crossdock.folder / "crossdock.db"
+    for file in crossdock.folder.glob("crossdock.db*"):
+        file.unlink()
+    told = crossdock.well(*command, code=1)
+    assert "There is no store at sqlite:///" in told
+    assert "crossdock restore" in told
+    assert not place.exists()
 
 
 def test_erase_asks_first(crossdock: Commands) -> None:

@@ -31,7 +31,7 @@ def rebuild(config: Path | None, check: bool, as_json: bool) -> None:
       crossdock stock rebuild --check
       crossdock stock rebuild --json
     """
-    with opened_store(config) as (_, store, clock):
+    with opened_store(config, existing=True) as (_, store, clock):
         if check:
             with store.read() as conn:
                 found = stock.differences(conn)
