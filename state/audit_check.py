@@ -85,8 +85,9 @@ def breaks(conn: Connection, witness: Witness | None = None) -> Iterator[Break]:
             f"the trail ends with {number}, and its head says {end.number}: "
             "its newest rows were cut off, or the head was changed",
         )
-    if not seen:
-        yield Break(f"audit row {witness and witness.number}", "it is not what the witness saw")
+    if witness is not None and not seen:
+        why = "it is not what the witness saw" if witness.number <= number else "it is missing"
+        yield Break(f"audit row {witness.number}", why)
 
 
 def _rows(conn: Connection) -> Iterator[Row[Any]]:

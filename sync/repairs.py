@@ -19,6 +19,7 @@ from state import tables as t
 from sync import bundles, invariants
 from sync.cancellation import HANDOVER_KINDS
 from sync.invariants import Violation
+from sync.invariants.stock import given_away
 
 _ZERO = Decimal(0)
 _STILL_HELD = t.reservation.c.qty - t.reservation.c.qty_consumed - t.reservation.c.qty_released
@@ -39,7 +40,8 @@ class Change:
 class Repair:
     """``rules``: the invariants whose violations it may mend. In words: what is ``wrong``, what is
     ``written``, and why that is ``safe``. ``mend`` writes and answers the changes; it is run in a
-    transaction, which a rehearsal rolls back.
+    transaction, which a rehearsal rolls back. ``only_if``: invariants that must hold before, as
+    what it writes is taken from what they are about.
     """
 
     name: str
@@ -48,10 +50,11 @@ class Repair:
     written: str
     safe: str
     mend: Callable[[Connection, datetime, str], list[Change]]
+    only_if: frozenset[str] = frozenset()
 
 
 class CannotRepair(Exception):
-    """The database refuses what the repair would write; nothing was written."""
+    """It would write what is wrong, or what the database refuses; nothing was written."""
 
 
 def needed(violations: Sequence[Violation]) -> list[Repair]:
@@ -65,6 +68,9 @@ def apply(conn: Connection, repair: Repair, now: datetime, actor: str, reason: s
 
     Raises ``CannotRepair``.
     """
+    for rule in invariants.RULES:
+        if rule.name in repair.only_if and conn.execute(rule.broken).first() is not None:
+            raise CannotRepair(f"{repair.name}: first mend {rule.name}: {FOR_A_PERSON[rule.name]}")
     try:
         with conn.begin_nested():
             changes = repair.mend(conn, now, actor)
@@ -139,6 +145,26 @@ def _reservations(conn: Connection, _now: datetime, _actor: str) -> list[Change]
     for row in conn.execute(query).all():
         conn.execute(update(t.reservation).where(held.id == row.id).values(state="active"))
         changes.append(Change(("reservation", row.id), "state", row.state, "active"))
+    return changes
+
+
+def _departures(conn: Connection, now: datetime, actor: str) -> list[Change]:
+    """Movements that the ledger has lost. Of goods in lots nobody knows any more which lot it was.
+
+    The level is left as it is: whether it lost them as well its own repair finds out.
+    """
+    held, sku = t.reservation.c, t.sku.c
+    lost = given_away().add_columns(held.sku_id, held.location_id, held.qty_consumed)
+    changes = []
+    for row in conn.execute(lost.join(t.sku, sku.id == held.sku_id).where(~sku.lot_tracked)).all():
+        key = f"repair:departure:{row.id}:{now.isoformat()}"
+        missing = row.qty_consumed - row.left
+        leg = stock.Leg(row.sku_id, row.location_id, "on_hand", -missing)
+        cause = stock.Cause("ship", ("reservation", row.id), key, now, actor=actor)
+        stock.write_rows(conn, [leg], cause)
+        changes.append(
+            Change(("reservation", row.id), "left", str(row.left), str(row.qty_consumed))
+        )
     return changes
 
 
@@ -238,6 +264,14 @@ REPAIRS = (
         _reservations,
     ),
     Repair(
+        "departures",
+        frozenset({"ledger_tells_what_left"}),
+        "Goods were given away, and the ledger does not tell that they left.",
+        "The missing movement is added to the ledger.",
+        "How much was given away stands in the reservation; the ledger is only added to.",
+        _departures,
+    ),
+    Repair(
         "stock",
         frozenset(
             {
@@ -257,6 +291,7 @@ REPAIRS = (
         "The ledger is never changed, only added to; the database refuses less on hand than is "
         "reserved.",
         _stock,
+        only_if=frozenset({"ledger_tells_what_left"}),
     ),
 )
 
@@ -269,6 +304,10 @@ FOR_A_PERSON = {
     "returns_within_shipments": "see with the warehouse what came back; correct the return there",
     "refunds_within_payments": "look at the order's payments in the channel: money is never "
     "corrected here",
+    "totals_are_of_their_parts": "read it again from its kept payload with `crossdock replay`, or "
+    "restore a backup from before the damage",
+    "ledger_tells_what_left": "rows of the ledger are gone, and of which lot is not known: restore "
+    "a backup from before the damage",
     "totals_add_up": "correct the order in the channel, or accept it with "
     "`crossdock release ORDER`",
     "bundles_planned_whole": "ask the location what it packs, then `crossdock release ORDER`",
@@ -276,6 +315,7 @@ FOR_A_PERSON = {
     "with `crossdock explain ORDER`, and restore a backup from before the damage",
     "references_hold": "rows are missing: restore a backup from before the damage",
     "decisions_can_be_remade": "a kept decision was changed, or the version: nothing depends on it",
+    "vendors_hold_what_was_sent": "`crossdock strays list` tells the remedy of each",
     "nothing_stranded": "it was sent once: ask the location whether it has it, then "
     "`crossdock intents` or `crossdock release ORDER`",
     "packages_hold_what_shipped": "parcels and reservations disagree: ask the location what left, "

@@ -37,7 +37,7 @@ from state.stock.consignments import (
 from state.stock.counting import Count, Place, foreseen, set_count, set_counts
 from state.stock.days import zone_of
 from state.stock.demand import availability, unallocated_demand
-from state.stock.ledger import Cause, Leg, post, posted
+from state.stock.ledger import Cause, Leg, post, posted, write_rows
 from state.stock.levels import AVAILABLE, BUCKETS, levels, overview
 from state.stock.lots import ensure_lot, lots_of, recall, track_lots, unsellable, withhold
 from state.stock.movements import CONDITIONS, receive, reclassify, scrap
@@ -101,5 +101,6 @@ __all__ = [
     "unsellable",
     "withhold",
     "write_off",
+    "write_rows",
     "zone_of",
 ]

@@ -73,6 +73,26 @@ def _reservation_unlike_work() -> Select[Any]:
     )
 
 
+def given_away() -> Select[Any]:
+    """Reservations, by id, of which more was given away than the ledger tells to have ``left``."""
+    departures = (
+        select(_ledger.c.ref_id, func.sum(-_ledger.c.delta, type_=_ledger.c.delta.type).label("n"))
+        .where(
+            _ledger.c.ref_type == "reservation",
+            _ledger.c.reason == "ship",
+            _ledger.c.bucket == "on_hand",
+        )
+        .group_by(_ledger.c.ref_id)
+        .subquery()
+    )
+    left = func.coalesce(departures.c.n, 0, type_=_held.c.qty.type)
+    return (
+        select(_held.c.id, left.label("left"))
+        .outerjoin(departures, departures.c.ref_id == _held.c.id)
+        .where(left < _held.c.qty_consumed)
+    )
+
+
 def _ledger_without_level() -> Select[Any]:
     """Where there is no level, there must be nothing: its ledger sums up to zero."""
     return (
@@ -141,6 +161,12 @@ RULES = (
             _level_unlike_ledger(bucket),
         )
         for bucket in BUCKETS
+    ),
+    Rule(
+        "ledger_tells_what_left",
+        "gave away more than the ledger says has left",
+        "reservation {id}",
+        given_away(),
     ),
     Rule("ledger_has_its_level", "moved without a level", _LEVEL_NAME, _ledger_without_level()),
     Rule(

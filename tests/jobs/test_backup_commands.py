@@ -226,6 +226,9 @@ def test_damage_is_shown_then_mended_when_asked(crossdock: Commands) -> None:
     assert "--repair --dry-run" in crossdock.well("audit", code=1)
     shown = crossdock.well("audit", "--repair", "--dry-run", code=1)
     assert "Why that is safe" in shown
+    planned = crossdock.json("audit", "--repair", "--dry-run", code=1)
+    assert [one["after"] for one in planned["changes"]] == ["5"]
+    assert planned["left"] == []
     assert crossdock.rows("SELECT on_hand FROM inventory_level") == [(6_000_000,)]
     assert "Nobody" in crossdock.well("audit", "--repair", "--json", code=2).replace(
         "nobody", "Nobody"

@@ -80,6 +80,11 @@ FAULTS: dict[str, Callable[[Connection], object]] = {
     "reserved_is_reservations": lambda conn: conn.execute(
         update(t.reservation).values(state="released")
     ),
+    "ledger_tells_what_left": lambda conn: conn.execute(
+        delete(t.inventory_ledger).where(
+            t.inventory_ledger.c.reason == "ship", t.inventory_ledger.c.bucket == "on_hand"
+        )
+    ),
     "ledger_has_its_level": lambda conn: conn.execute(delete(t.inventory_level)),
     "incoming_is_consignments": lambda conn: conn.execute(
         update(t.inventory_level).values(incoming=ONE)
@@ -126,6 +131,9 @@ FAULTS: dict[str, Callable[[Connection], object]] = {
     "nothing_oversold": _oversell,
     "totals_add_up": lambda conn: conn.execute(
         update(t.sales_order).values(intake_state="accepted", total_variance=1)
+    ),
+    "totals_are_of_their_parts": lambda conn: conn.execute(
+        update(t.sales_order).values(grand_total=t.sales_order.c.grand_total + 100)
     ),
     "refunds_within_payments": lambda conn: conn.execute(
         insert(t.refund).values(order_id=1, external_id="x", amount=10**9)

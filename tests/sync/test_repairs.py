@@ -13,6 +13,7 @@ from tests.sync.test_invariants import FAULTS, ONE, _trade, found
 
 MENDED = {
     "level_is_sum_of_ledger",
+    "ledger_tells_what_left",
     "ledger_has_its_level",
     "incoming_is_consignments",
     "lot_is_sum_of_ledger",
@@ -87,6 +88,33 @@ def test_repairing_reservations_keeps_goods_for_their_orders(bench: Bench) -> No
         after = conn.execute(select(t.inventory_level.c.sku_id, t.inventory_level.c.reserved)).all()
     assert after == before
     assert any(row.reserved for row in after)
+
+
+def test_a_ledger_that_lost_a_departure_makes_no_goods_up(bench: Bench) -> None:
+    _trade(bench)
+    levels = select(t.inventory_level.c.sku_id, t.inventory_level.c.on_hand)
+    with bench.store.write() as conn:
+        before = conn.execute(levels).all()
+        FAULTS["ledger_tells_what_left"](conn)
+    repaired(bench.store)
+    with bench.store.read() as conn:
+        assert conn.execute(levels).all() == before
+    assert found(bench.store) == set()
+
+
+def test_where_the_lot_is_not_known_the_level_is_not_made_what_the_ledger_says(
+    bench: Bench,
+) -> None:
+    _trade(bench)
+    levels = select(t.inventory_level.c.sku_id, t.inventory_level.c.on_hand)
+    with bench.store.write() as conn:
+        before = conn.execute(levels).all()
+        FAULTS["ledger_tells_what_left"](conn)
+        conn.execute(update(t.sku).values(lot_tracked=True))
+    repaired(bench.store)
+    with bench.store.read() as conn:
+        assert conn.execute(levels).all() == before
+    assert "ledger_tells_what_left" in found(bench.store)
 
 
 def test_work_that_was_never_sent_is_handed_over_anew(bench: Bench) -> None:
