@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, get_args
 
@@ -99,6 +100,8 @@ def simulate(
         _play_again(bundle, as_json)
         return
     _require_sandbox()
+    if not isfinite(days):
+        raise UsageProblem(f"--days {days} is no number of days.", "Give one from 0.1 to 3660.")
     course = Course(seed, days, faults, orders_per_day, workers, _kinds(without))
     result = _simulated(course, database, trace, quiet=as_json)
     smallest = result
@@ -114,9 +117,11 @@ def simulate(
 
 def _play_again(bundle: Path, as_json: bool) -> None:
     from proof import bundle_replay
+    from proof.world.simulation import silence
 
     try:
-        found = bundle_replay.replay(bundle)
+        with silence():
+            found = bundle_replay.replay(bundle)
     except (ValueError, OSError) as problem:
         raise UsageProblem(f"{problem}.", "Write one with: crossdock bundle ORDER") from None
     if as_json:

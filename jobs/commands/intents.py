@@ -68,7 +68,8 @@ def listing(config: Path | None, every: bool = False, as_json: bool = False) -> 
     states = ("review", *OPEN) if every else ("review",)
     with opened_store(config) as (_, store, _clock), store.read() as conn:
         rows = [_row(row) for row in kept.listing(conn, states, LISTED)]
-    show(rows, _COLUMNS, as_json=as_json, empty="No intent waits for a person.")
+    empty = "No intent is open." if every else "No intent waits for a person."
+    show(rows, _COLUMNS, as_json=as_json, empty=empty)
 
 
 def _row(row: Row[Any]) -> dict[str, Any]:

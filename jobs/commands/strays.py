@@ -21,6 +21,7 @@ from jobs.commands.options import (
 )
 from jobs.listing import show, show_json
 from jobs.problems import OperatorError, UsageProblem
+from mappings.numbers import major_units
 from state import history
 from state import strays as found
 
@@ -98,7 +99,7 @@ def void(config: Path | None, number: int, as_json: bool) -> None:
             )
         connector = link.connector
         if row.kind != "label" or row.problem == "missing" or not isinstance(connector, BuysLabels):
-            raise UsageProblem(f"Stray {number} is no label to void.", f"Remedy: {row.remedy}.")
+            raise UsageProblem(f"Stray {number} is no label to void.", row.remedy)
         try:
             outcome = connector.void_label(row.external_id)
         except CrossdockError as trouble:
@@ -147,4 +148,6 @@ def _row(row: Any) -> dict[str, Any]:
 
 
 def _price(row: Any) -> str:
-    return "-" if row.cost is None else f"{row.cost} minor units of {row.currency}"
+    if row.cost is None:
+        return "-"
+    return f"{major_units(row.cost, row.currency)} {row.currency}"

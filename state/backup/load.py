@@ -153,7 +153,7 @@ def _parts(path: Path) -> Iterator[Header | Begin | End | list[Any]]:
             rows_of_table.update(line)
             count += 1
         yield part
-    raise BadBackup(f"{path} is not whole: its end is missing. Take another backup.")
+    raise BadBackup(f"{path} is not whole: its end is missing")
 
 
 def _understood(path: Path, header: Header) -> None:

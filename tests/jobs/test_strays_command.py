@@ -74,7 +74,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
 def test_the_list_tells_price_and_remedy_and_ends_with_1(desk: Desk) -> None:
     shown = desk("list")
     assert shown.exit_code == 1
-    assert "499 minor units of EUR" in shown.output
+    assert "4.99 EUR" in shown.output
     assert "void label se-9" in shown.output
     rows = json.loads(desk("list", "--json").stdout)
     assert [(row["code"], row["cost"], row["number"]) for row in rows] == [("double", 499, 1)]
@@ -101,7 +101,7 @@ def test_fault_row_68_a_void_that_fails_stays_with_its_cost(
     answering(monkeypatch, answer)
     refused = desk("void", "1")
     assert refused.exit_code == 1
-    assert "499 minor units of EUR" in refused.output
+    assert "4.99 EUR" in refused.output
     assert desk("list").exit_code == 1
 
 
