@@ -17,6 +17,7 @@ from pydantic import SecretStr, field_validator
 
 from connectors.base import Config, Hook
 from connectors.errors import HookRefused
+from connectors.replies import UNREADABLE
 
 SECRET_MIN_BYTES = 24
 LONGEST_TEXT = 200
@@ -96,7 +97,7 @@ def subject_of(body: bytes) -> _Subject:
     """What the body says it is about; nothing where it says it in no way we know."""
     try:
         return _read(body)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return _Subject()
 
 

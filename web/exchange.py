@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 CHUNK = 64 * 1024
+PIECES_MAX = 10_000
+"""Of one body: whoever says it in chunks of a byte would cost us seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Exchange:
         self._writer = writer
         self._bounds = bounds
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=bounds.head_max)
+        self._wants_head_only = False
 
     async def serve(self, respond: Respond, received: Callable[[], None]) -> None:
         """``received`` is called when the whole request is here, before it is worked on."""
@@ -88,18 +91,20 @@ class Exchange:
         request = await self._event()
         if not isinstance(request, h11.Request):
             raise Gone
+        self._wants_head_only = request.method == b"HEAD"
         # h11 bounds a head that comes in pieces; one that came at once was never incomplete.
         if sum(len(name) + len(value) for name, value in request.headers) > self._bounds.head_max:
             raise h11.RemoteProtocolError("the head is too large", error_status_hint=431)
         length = next((value for name, value in request.headers if name == b"content-length"), b"0")
         if int(length) > self._bounds.body_max:
             raise TooMuch
-        body = bytearray()
+        body, pieces = bytearray(), 0
         while not isinstance(event := await self._event(), h11.EndOfMessage):
             if not isinstance(event, h11.Data):
                 raise Gone
             body += event.data
-            if len(body) > self._bounds.body_max:
+            pieces += 1
+            if len(body) > self._bounds.body_max or pieces > PIECES_MAX:
                 raise TooMuch
         return request, bytes(body)
 
@@ -124,7 +129,9 @@ class Exchange:
         ]
         phrase = HTTPStatus(reply.status).phrase.encode()
         response = h11.Response(status_code=reply.status, headers=headers, reason=phrase)
-        said = [self._http.send(response), self._http.send(h11.Data(data=reply.body))]
+        said = [self._http.send(response)]
+        if not self._wants_head_only:
+            said.append(self._http.send(h11.Data(data=reply.body)))
         said.append(self._http.send(h11.EndOfMessage()))
         self._writer.write(b"".join(part for part in said if part))
         try:

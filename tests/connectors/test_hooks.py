@@ -119,6 +119,14 @@ def test_a_proven_body_may_be_anything(body: bytes) -> None:
     assert len(hook.event_id) == 64
 
 
+@pytest.mark.parametrize("body", [b'{"id": "\xff"}', b'{"date_modified_gmt": "\xed\xa0\x80"}'])
+def test_a_proven_body_that_is_no_utf_8_is_kept_and_says_nothing(body: bytes) -> None:
+    (signature,) = signatures([WOO_KEY], body)
+    hook = woo_hooks.read([WOO_KEY], Delivery({woo_hooks.SIGNATURE: signature.decode()}, body))
+    assert hook is not None
+    assert hook.external_id == ""
+
+
 def test_a_body_that_is_nested_without_end_is_kept_and_says_nothing() -> None:
     body = b'{"id":' + b"[" * 200_000
     (signature,) = signatures([WOO_KEY], body)

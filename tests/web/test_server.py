@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from tests.web.conftest import Bench
 from web.application import Application
 from web.bounds import Bounds
+from web.exchange import PIECES_MAX
 from web.server import Server
 
 BOUNDS = Bounds(receive_s=0.5, send_s=0.5, body_max=20_000, connections=4, threads=1, waiting=1)
@@ -88,6 +89,24 @@ def test_threat_t19_bodies_and_heads_are_capped_by_what_really_comes(client: htt
     assert client.post("/hooks/shop", content=b"x" * 20_001).status_code == 413
     assert client.post("/hooks/shop", content=b"x" * 20_000).status_code == 401
     assert client.get("/hooks/shop", headers={"x-long": "y" * 20_000}).status_code == 431
+
+
+def test_a_refusal_of_a_request_for_the_head_has_no_body(port: int) -> None:
+    request = b"HEAD /hooks/shop HTTP/1.1\r\nHost: a\r\nContent-Length: 20001\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        caller.sendall(request)
+        answer = caller.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_threat_t19_a_body_in_chunks_of_a_byte_is_refused_before_it_costs_seconds(
+    port: int,
+) -> None:
+    head = b"POST /hooks/shop HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        caller.sendall(head + b"1\r\nx\r\n" * (PIECES_MAX + 1))
+        assert caller.makefile("rb").read().startswith(b"HTTP/1.1 413 ")
 
 
 def test_threat_t19_a_slow_caller_is_told_to_go(port: int) -> None:
