@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from proof.budget import Budget, reached
 from proof.evidence import Evidence, Size
@@ -22,10 +22,11 @@ from proof.world.clock import cpu_s
 from proof.world.course import Course
 from proof.world.database import SQLITE, empty_store
 from proof.world.history import History
+from proof.world.mutants import MUTANTS, planted
 from proof.world.simulation import MORNING, Broken, Simulation, silence
 from sandbox.installation import Pace
 from sandbox.world import World
-from state import breakers, circuit
+from state import breakers, circuit, streams
 from state import tables as t
 from state.circuit import Circuit
 
@@ -70,7 +71,7 @@ def prove(size: Size, seed: int = 5, budget_s: float | None = None) -> Evidence:
     """``budget_s``: real seconds; null: every outage. One that would take longer than what is left
     of them is left out, and has no figures."""
     began, budget = cpu_s(), Budget(budget_s)
-    planted = _planted(seed)
+    noticed = _noticed(seed)
     runs, injected = 0, 0
     violations: list[str] = []
     figures: dict[str, float | int | str] = {}
@@ -94,7 +95,7 @@ def prove(size: Size, seed: int = 5, budget_s: float | None = None) -> Evidence:
         seeds=f"{seed}-{seed + runs - 1}",
         injections={"503": injected},
         violations=violations,
-        planted=planted,
+        planted=noticed,
         figures={**figures, **reached(size, runs, sum(n for _, n in _OUTAGES[size]))},
         cpu_s=round(cpu_s() - began, 1),
     )
@@ -118,15 +119,15 @@ def _wrong(hours: float, usual: Measured, struck: Measured) -> list[tuple[str, s
     return found
 
 
-def _planted(seed: int) -> dict[str, str | None]:
-    """Each planted bug, and who noticed it in an outage of an hour."""
+def _noticed(seed: int) -> dict[str, str | None]:
+    """Each planted bug, and all who noticed it in an outage of an hour."""
     usual = _trade(seed, 1.0, down=False)
     found: dict[str, str | None] = {}
     for name, plant in _BUGS.items():
         with ExitStack() as bugs:
             plant(bugs)
-            noticed = [checker for checker, _ in _wrong(1.0, usual, _trade(seed, 1.0, down=True))]
-        found[name] = noticed[0] if noticed else None
+            red = [checker for checker, _ in _wrong(1.0, usual, _trade(seed, 1.0, down=True))]
+        found[name] = ", ".join(red) or None
     return found
 
 
@@ -149,10 +150,31 @@ def _never_rarer(bugs: ExitStack) -> None:
     bugs.enter_context(mock.patch.object(circuit, "GROWTH", 1.0))
 
 
+def _without_limits(bugs: ExitStack) -> None:
+    """What waited is asked for all at once, and a vendor that says stop is not heard."""
+    bugs.enter_context(planted(MUTANTS["no limit is kept"]))
+
+
+def _reads_anew(bugs: ExitStack) -> None:
+    """A stream that failed goes back to what it read the day before."""
+    fail = streams.fail
+
+    def forgetful(conn: Connection, held: streams.Claim, *given: Any, **more: Any) -> None:
+        fail(conn, held, *given, **more)
+        if held.cursor is not None and "watermark" in held.cursor:
+            earlier = datetime.fromisoformat(held.cursor["watermark"]) - timedelta(days=1)
+            cursor = {**held.cursor, "watermark": earlier.isoformat()}
+            conn.execute(t.stream.update().where(t.stream.c.key == held.key).values(cursor=cursor))
+
+    bugs.enter_context(mock.patch.object(streams, "fail", forgetful))
+
+
 _BUGS: Mapping[str, Callable[[ExitStack], None]] = {
     "the breaker never opens": _never_opens,
     "the breaker never closes": _never_closes,
     "probes do not get rarer": _never_rarer,
+    "no limit is kept": _without_limits,
+    "what failed is read anew": _reads_anew,
 }
 
 
@@ -178,7 +200,8 @@ def _trade(seed: int, hours: float, *, down: bool) -> Measured:
             statuses = Counter(one.status for one in calls)
             drained = _drained(world, ends) - ends
         except Broken:
-            return Measured(1, 0, 0, outage, tuple(map(str, world.checks.found)))
+            # It was not lived through to its end, so the rest of it cannot be measured.
+            return Measured(1, 0, 0, timedelta(0), tuple(map(str, world.checks.found)))
         finally:
             world.close()
     held_up = max(drained, timedelta(0))

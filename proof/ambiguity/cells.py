@@ -203,7 +203,7 @@ class _Play:
         found = [("no error", message) for message in self.errors]
         if doubled:
             detected = self._swept()
-        if doubled and not self._beyond_the_bound():
+        if doubled and not self._may_double():
             found.append(("effects in the vendor's books", f"{effects} effects, {now.state}"))
         elif doubled and not detected:
             found.append(("the sweep", f"{effects} effects and no stray"))
@@ -224,6 +224,11 @@ class _Play:
         settled = ("done", "review") if blind and doubtful else ("done",)
         if now.state not in settled and not self._beyond_the_bound():
             yield "everything ends", f"{now.state}: {now.message}"
+
+    def _may_double(self) -> bool:
+        """Beyond the bound a look-up finds nothing, and a vendor of class L has nothing else; one
+        that knows keys or references refuses the second whatever its index knows."""
+        return self._beyond_the_bound() and self.cell.target.vendor_class == "L"
 
     def _beyond_the_bound(self) -> bool:
         return self.cell.lag > 1 and self.cell.target.looked_up

@@ -14,7 +14,7 @@ from structlog import testing
 from proof.ambiguity import installation
 from proof.ambiguity.cells import DEATHS, NOT_IN_DOUBT, Cell, Ended, play
 from proof.ambiguity.mutants import MUTANTS, Mutant
-from proof.ambiguity.targets import TARGETS, Target
+from proof.ambiguity.targets import NOT_THERE, TARGETS, Target
 from proof.ambiguity.way import OUTCOMES
 from proof.budget import Budget, reached, shuffled
 from proof.evidence import Evidence, Size
@@ -58,13 +58,19 @@ def _violations(ended: Iterable[Ended]) -> list[str]:
     return [f"{one.cell}: {who}: {what}" for one in ended for who, what in one.violations]
 
 
-def _figures(ended: Sequence[Ended]) -> dict[str, int]:
-    beyond = [one for one in ended if one.cell.lag > 1 and one.doubled]
-    figures = {f"cells of class {name}": n for name, n in sorted(_classes(ended).items())}
-    within = sum(one.doubled for one in ended if one.cell.lag <= 1)
+def _figures(ended: Sequence[Ended]) -> dict[str, int | str]:
+    """Doubles by the classes that may have none at any lag, and by the one that may beyond it."""
+    classes: dict[str, int | str] = {**_classes(ended), **NOT_THERE}
+    figures = {f"cells of class {name}": told for name, told in sorted(classes.items())}
+    by_look_up = [one for one in ended if one.cell.target.vendor_class == "L"]
+    beyond = [one for one in by_look_up if one.cell.lag > 1 and one.doubled]
+    others = [one for one in ended if one not in by_look_up]
     return figures | {
-        "doubled within the declared lag": within,
-        "cells doubled beyond it": len(beyond),
+        f"doubled at any lag, {'/'.join(sorted(_classes(others)))}": sum(o.doubled for o in others),
+        "doubled within the declared lag, L": sum(
+            one.doubled for one in by_look_up if one.cell.lag <= 1
+        ),
+        "cells doubled beyond it, L": len(beyond),
         "of these detected": sum(one.detected > 0 for one in beyond),
     }
 

@@ -97,6 +97,18 @@ def _key_of_the_moment() -> Any:
     return patch.object(sink, "key_of", lambda intent: str(uuid5(UUID(int=next(calls)), intent)))
 
 
+def _trips_once() -> Any:
+    """A bug that is gone at the next try: all ends well, and only the run that died tells."""
+    recover, mistakes = drain._recover, [KeyError("owner")]
+
+    def tripping(*given: Any) -> None:
+        if mistakes:
+            raise mistakes.pop()
+        recover(*given)
+
+    return patch.object(drain, "_recover", tripping)
+
+
 def _refusals_are_believed() -> Any:
     return patch.object(settling, "_proves_nothing", lambda *_: False)
 
@@ -127,6 +139,7 @@ MUTANTS = (
     Mutant("blind class sent again", _blindly_again, [Cell(_BLIND, "timeout-before")]),
     Mutant("the sweep finds nothing", _sweeps_nothing, [Cell(_LABELS, "delayed", lag=2.0)]),
     Mutant("no reply is good news", _no_reply_is_good_news, [Cell(_BOB, "timeout-before")]),
+    Mutant("a push trips over itself once", _trips_once, [Cell(_BOB, "ok")]),
     Mutant(
         "a refusal after a lost reply is believed",
         _refusals_are_believed,

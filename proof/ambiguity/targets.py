@@ -11,6 +11,12 @@ import httpx
 from proof.ambiguity.installation import Scene
 
 VendorClass = Literal["K", "R", "L", "A", "N", "F", "S", "B"]
+NOT_THERE = {
+    "C": "none: no connector compares and sets",
+    "D": "none: no connector sends differences",
+}
+"""The classes of vendors that nothing of ours writes to: there is no cell to play. Stock goes out
+as absolute levels (A) also where the vendor would take a comparison or a difference."""
 
 
 def _posted(host: str, ending: str) -> Callable[[httpx.Request], bool]:

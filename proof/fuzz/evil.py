@@ -78,7 +78,7 @@ def _structure(rng: Random, body: bytes) -> bytes:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return _noise(rng, body)
+        return noisy(rng, body)
     return json.dumps(spoiled_value(rng, value), ensure_ascii=rng.random() < 0.5).encode(
         "utf-8", "surrogatepass"
     )
@@ -89,7 +89,7 @@ def _raw_value(rng: Random, body: bytes) -> bytes:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return _noise(rng, body)
+        return noisy(rng, body)
     holders = [one for one in _holders(value) if one]
     if not holders:
         return rng.choice(_RAW)
@@ -113,7 +113,7 @@ def _cut(rng: Random, body: bytes) -> bytes:
     return body[: rng.randrange(max(len(body), 1))]
 
 
-def _noise(rng: Random, body: bytes) -> bytes:
+def noisy(rng: Random, body: bytes) -> bytes:
     """A few bytes changed, put in or taken out."""
     made = bytearray(body or b"{}")
     for _ in range(rng.choice((1, 2, 8))):
@@ -154,5 +154,5 @@ def _framed(rng: Random, body: bytes) -> bytes:
 
 _WAYS: tuple[Callable[[Random, bytes], bytes], ...] = (
     *(_structure, _structure, _structure, _structure, _raw_value, _raw_value),
-    *(_doubled_key, _cut, _noise, _framed),
+    *(_doubled_key, _cut, noisy, _framed),
 )

@@ -1,25 +1,15 @@
-"""G10: inputs over all parsers, calls and commands; every one ends in a result or in a refusal."""
+"""G10: inputs over all parsers, calls, routes and commands: each ends in a result or a refusal."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import click
-import httpx
-import msgspec
-
-from connectors import csvtext, dropinbox, replies, wire
-from connectors.singer import messages
-from jobs import cli
-from mappings import toml_text
 from proof.budget import Budget, reached
 from proof.evidence import Evidence, Size
+from proof.fuzz import bugs
 from proof.fuzz.arguments import Arguments
 from proof.fuzz.clock import measured, peak_rss_mb
 from proof.fuzz.files import DropFolder, DroppedFiles, Imports
@@ -28,7 +18,7 @@ from proof.fuzz.mappings.run import fuzz
 from proof.fuzz.replies import Replies
 from proof.fuzz.settings import RuleFiles, SettingsFiles
 from proof.fuzz.taps import TapMessages
-from proof.planting import Planted
+from proof.fuzz.web import WebRoutes
 
 INPUTS: dict[Size, int] = {"pull-request": 50_000, "nightly": 1_000_000}
 
@@ -40,7 +30,8 @@ _SHARES: dict[Make, float] = {
     Imports: 0.16,
     SettingsFiles: 0.03,
     RuleFiles: 0.04,
-    lambda _: TapMessages(): 0.28,
+    lambda _: TapMessages(): 0.26,
+    WebRoutes: 0.02,
     Arguments: 0.01,
 }
 """Of the inputs; the rest is for mapping definitions. What costs most comes least often."""
@@ -66,7 +57,8 @@ def thrown(inputs: int, seed: int, command: str = "", budget: Budget | None = No
             tally.add(throw(make(folder), int(inputs * share), seed, budget=part))
         pairs = inputs - int(inputs * sum(_SHARES.values()))
         _throw_definitions(pairs, seed, folder, tally, budget)
-        planted = {bug.name: _noticed(bug, make, folder) for bug, make in _bugs().items()}
+        peak_mb = peak_rss_mb()
+        planted = bugs.noticed(folder)
     return Evidence(
         claim="G10",
         title="Hostile input ends in a result or in a refusal",
@@ -80,7 +72,7 @@ def thrown(inputs: int, seed: int, command: str = "", budget: Budget | None = No
         figures={
             "slowest input, CPU ms": round(tally.slowest_s * 1000),
             "grown by MB": round(tally.grown_mb),
-            "peak RSS MB": round(peak_rss_mb()),
+            "peak RSS MB": round(peak_mb),
         },
         cpu_s=cost.cpu_s,
     )
@@ -93,48 +85,3 @@ def _throw_definitions(pairs: int, seed: int, folder: Path, tally: Tally, budget
     tally.violations += [f"{name} {failure}" for failure in found.failures]
     for outcome, times in found.outcomes.items():
         tally.outcomes[f"{name}: {outcome}"] += times
-
-
-def _noticed(bug: Planted, make: Make, folder: Path) -> str | None:
-    with bug.in_place():
-        found = throw(make(folder), 400, 1, first=True).violations
-    return found[0][:120] if found else None
-
-
-def _bugs() -> dict[Planted, Make]:
-    """Each bug, and the surface where it shows."""
-
-    def every_byte(_: wire.Wire, response: httpx.Response, _deadline: float) -> bytes:
-        coding = response.headers.get("content-encoding", "identity")
-        return b"".join(wire._unpacked(response, coding)) if "," not in coding else b""
-
-    def every_file(path: Path, _most: int) -> bytes:
-        return path.read_bytes()
-
-    return {
-        _bug("a body has no cap", (wire.Wire, "_body", every_byte)): lambda _: Replies(),
-        _bug(
-            "nesting without end is not caught", (replies, "UNREADABLE", (msgspec.DecodeError,))
-        ): lambda _: Replies(),
-        _bug(
-            "a reply is read without a look at its shape",
-            (replies.Reply, "reading", lambda _: nullcontext()),
-        ): lambda _: Replies(),
-        _bug("columns have no bound", (csvtext, "MAX_COLUMNS", 10**9)): lambda _: DroppedFiles(),
-        _bug("a file of rules has no bound", (toml_text, "content_of", every_file)): RuleFiles,
-        _bug(
-            "links in a drop folder are followed",
-            (dropinbox, "_refusal", lambda *_: ""),
-            (dropinbox, "_no_link", lambda path, flags: os.open(path, flags | os.O_NONBLOCK)),
-        ): DropFolder,
-        _bug("a tap's bytes are taken for text", (messages, "UNREADABLE", ())): lambda _: (
-            TapMessages()
-        ),
-        _bug("errors of commands are not caught", (cli.Cli, "invoke", click.Group.invoke)): (
-            Arguments
-        ),
-    }
-
-
-def _bug(name: str, *changes: tuple[Any, str, Any]) -> Planted:
-    return Planted(name, changes)

@@ -24,8 +24,8 @@ from connectors import woo_hooks
 from jobs import settings
 from proof.budget import Budget, reached
 from proof.evidence import Evidence, Size
+from proof.hooks import pace
 from proof.hooks import rig as rigs
-from proof.hooks.pace import burst, pace
 from proof.hooks.promptness import promptness
 from sandbox.hooks import Attempt, Send, Way, posting
 from sandbox.vendors.woo_shop import UNSHIPPABLE_STATUSES, WooOrder
@@ -177,9 +177,9 @@ def prove(size: Size, seed: int = 1, budget_s: float | None = None) -> Evidence:
     planted = rigs.planted(
         BUGS, lambda: [*_fresh_storm(PLANTED_EVENTS, seed, Counter()), *promptness(seed)]
     )
-    figures, violations = pace(size, seed)
-    of_burst, lost = burst(size, seed)
-    figures, violations = {**figures, **of_burst}, [*violations, *lost, *promptness(seed)]
+    planted |= pace.noticed(seed)
+    figures, violations = pace.paces(size, seed)
+    violations += promptness(seed)
     storms = range(seed, seed + STORMS[size])
     told = [(number, _fresh_storm(EVENTS, number, met)) for number in budget.over(storms)]
     violations += [wrong for _, found in told for wrong in found]
