@@ -6,8 +6,9 @@ import random
 from dataclasses import dataclass, field
 from typing import Literal
 
-Faults = Literal["none", "calm", "lossy", "storm"]
-"""How much of it: ``lossy`` is nothing but replies that are lost after the vendor did its work."""
+Faults = Literal["none", "calm", "lossy", "drowsy", "storm"]
+"""How much of it: ``lossy`` is nothing but replies that are lost after the vendor did its work,
+``drowsy`` nothing but workers that often stall past their leases."""
 
 CRASH, STALL, SKEW, OUTAGE = "crash", "stall", "skew", "outage"
 QUIRKS, WEBHOOKS = "quirks", "webhooks"

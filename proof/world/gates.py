@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -25,6 +26,8 @@ _CHANGES = tuple(
     for verb in ("INSERT INTO", "UPDATE")
     for table in ("intent", "inventory_level", "sales_order")
 )
+_CURSOR = re.compile("UPDATE stream SET .*cursor=")
+"""Streams are also touched by whoever looks whether there is work: only reading counts."""
 
 
 class GatedStore(Store):
@@ -45,7 +48,8 @@ class GatedStore(Store):
             event.listen(self.engine, "connect", _no_waiting_for_the_disk)
 
     def _look(self, _conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self.touched = self.touched or statement.startswith(_CHANGES)
+        changes = statement.startswith(_CHANGES) or _CURSOR.match(statement) is not None
+        self.touched = self.touched or changes
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:

@@ -30,9 +30,11 @@ _ONLY = {"410": "*:list*"}
 """Where a kind is nobody's honest answer to anything else: only a page can have expired. A write
 refused for good is for a person, and a question so refused is another kind."""
 
-_FORCE = {"none": 0.0, "calm": 0.15, "lossy": 0.0, "storm": 1.0}
+_FORCE = {"none": 0.0, "calm": 0.15, "lossy": 0.0, "drowsy": 0.0, "storm": 1.0}
 _LOST = ("timeout-after", "500-after")
 _LOST_RATE = 0.3
+_DROWSY_RATE = 0.03
+"""So that one course is enough for somebody to sleep where it counts."""
 
 _WAITS: Sequence[int | str] = (1, 7, 60, "date", "negative", "nonsense", "absent", "past-date")
 """Spellings of ``Retry-After``. Not ``huge``: whoever obeys it never comes to rest, rightly."""
@@ -76,6 +78,7 @@ class Lots:
         crash, stall = draw.choice((0.001, 0.004, 0.01)), draw.choice((0.0005, 0.002))
         skew, step = draw.choice((0.0, -25.0, 25.0)), draw.choice((0.02, 0.3, 2.0))
         force = _FORCE[course.faults]
+        stall = _DROWSY_RATE if course.faults == "drowsy" else stall * force
 
         def unless(kind: str, value: float) -> float:
             return 0.0 if kind in course.without else value
@@ -84,7 +87,7 @@ class Lots:
             pace,
             crash_rate=unless(CRASH, crash * force),
             # One who stalls is overtaken only where there is somebody else.
-            stall_rate=unless(STALL, stall * force) if course.workers > 1 else 0.0,
+            stall_rate=unless(STALL, stall) if course.workers > 1 else 0.0,
             skew_s=unless(SKEW, skew if force else 0.0),
             step_s=step if course.workers > 1 else 0.0,
         )

@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 
 from proof.world.checks import agreement, books, rest
 from proof.world.checks.commits import Commits
-from proof.world.checks.violation import Violation
+from proof.world.checks.violation import CHECKS, Check, Violation
 from sandbox.app import Sandbox
 from state.store import Store
 
-__all__ = ["Checks", "Violation"]
+__all__ = ["CHECKS", "Checks", "Violation"]
 
 
 class _People(Protocol):
@@ -43,7 +43,7 @@ class Checks:
         self._store, self._sandbox, self._people, self._post = store, sandbox, people, post
         self._commits = Commits(sandbox)
 
-    def blame(self, invariant: str, subject: str, detail: str) -> None:
+    def blame(self, invariant: Check, subject: str, detail: str) -> None:
         self._hear([Violation(invariant, subject, detail)])
 
     def _hear(self, violations: Iterable[Violation]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from proof.world.checks.packing import packing_lists
 from proof.world.checks.violation import Violation
@@ -35,6 +35,17 @@ _INTENT = select(
     t.intent.c.id, t.intent.c.kind, t.intent.c.state, t.intent.c.idempotency_key.label("key")
 )
 _RESOLVED = select(t.audit_event.c.before).where(t.audit_event.c.action == "resolve_intent")
+_VERSION = select(
+    t.sales_order.c.id, t.sales_order.c.channel_updated_at, t.sales_order.c.source_version
+)
+_EVENT = t.order_event.c
+_LAST_EVENT = select(func.max(_EVENT.id))
+_EVENT_OF_IT = t.sales_order.c.id.in_(select(_EVENT.order_id).where(_EVENT.id > bindparam("since")))
+_CURSORS = select(t.stream.c.key, t.stream.c.cursor)
+_FORWARD = ("watermark", "next")
+"""What of a cursor only ever grows: up to when everything is read, and when the next walk through
+what was read begins. Within a walk pages are counted, and the next one begins anew."""
+
 _OVERSOLD = text(
     "SELECT sku_id, location_id FROM inventory_level WHERE authority = 'hub' "
     "AND on_hand - reserved - damaged - quality_hold < 0"
@@ -54,7 +65,9 @@ class Commits:
         pack, whatever becomes of the order afterwards."""
         self._sandbox = sandbox
         self._open: dict[int, tuple[str, int]] = {}
-        self._versions: dict[int, datetime] = {}
+        self._versions: dict[int, tuple[datetime, str]] = {}
+        self._events = 0
+        self._cursors: dict[str, Mapping[str, Any]] = {}
         self._calls = 0
         self._sizes = (0, 0)
         self._looks: dict[str, int] = {}
@@ -62,6 +75,8 @@ class Commits:
     def look(self, conn: Connection) -> list[Violation]:
         return [
             *self._outcomes(conn),
+            *self._rewound(conn),
+            *self._changed_back(conn),
             *self._effects(),
             *(
                 Violation("I2", f"order {row.channel_order_id}", "is there twice")
@@ -77,13 +92,33 @@ class Commits:
 
     def versions(self, conn: Connection) -> list[Violation]:
         """No order's version goes back."""
-        order, found = t.sales_order.c, []
-        for row in conn.execute(select(order.id, order.channel_updated_at)):
-            was = self._versions.get(row.id)
-            if was is not None and row.channel_updated_at < was:
-                found.append(Violation("I9", f"order {row.id}", f"went back from {was}"))
-            self._versions[row.id] = row.channel_updated_at
-        return found
+        return list(self._older(conn.execute(_VERSION)))
+
+    def _older(self, rows: Iterable[Any]) -> Iterator[Violation]:
+        """Neither its time of change goes back, nor what reports are told apart by."""
+        for row in rows:
+            now = (row.channel_updated_at, row.source_version)
+            was = self._versions.get(row.id, now)
+            if now[0] < was[0] or now[1] < was[1]:
+                told = f"went back from {was[0]} ({was[1]}) to {now[0]} ({now[1]})"
+                yield Violation("I9 version", f"order {row.id}", told)
+            self._versions[row.id] = now
+
+    def _changed_back(self, conn: Connection) -> Iterator[Violation]:
+        """Of the orders that something was written down about since the last look."""
+        since, self._events = self._events, conn.scalar(_LAST_EVENT) or 0
+        if self._events > since:
+            yield from self._older(conn.execute(_VERSION.where(_EVENT_OF_IT), {"since": since}))
+
+    def _rewound(self, conn: Connection) -> Iterator[Violation]:
+        """No stream goes back to what it has read: nobody rewinds one in these worlds."""
+        for key, cursor in conn.execute(_CURSORS):
+            was, is_ = self._cursors.get(key, {}), cursor or {}
+            for name in _FORWARD:
+                if name in was and (name not in is_ or _moment(is_[name]) < _moment(was[name])):
+                    told = f"{name} went back from {was[name]} to {is_.get(name)}"
+                    yield Violation("I9 cursor", f"stream {key}", told)
+            self._cursors[key] = is_
 
     def _outcomes(self, conn: Connection) -> Iterable[Violation]:
         """No effect leaves its state but in a way that is allowed, and unknown only by evidence."""
@@ -137,6 +172,10 @@ class Commits:
             if len(set(references)) < len(references):
                 twice = sorted({name for name in references if references.count(name) > 1})
                 yield Violation("I4", f"{what} {twice[0]}", "is there twice")
+
+
+def _moment(told: str) -> datetime:
+    return datetime.fromisoformat(told)
 
 
 def _said(conn: Connection, row: Any) -> bool:

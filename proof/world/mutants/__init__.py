@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from proof.world.mutants import doors, goods, pushing, reading, upkeep
+from proof.world.mutants import doors, goods, pushing, races, reading, upkeep
 from proof.world.mutants.mutant import SHORT, Mutant, planted
 
-__all__ = ["INTERLEAVED", "MUTANTS", "QUICKEST", "Mutant", "planted"]
+__all__ = ["INTERLEAVED", "MUTANTS", "QUICKEST", "RACES", "Mutant", "planted"]
 
 MUTANTS: Mapping[str, Mutant] = {
     **reading.MUTANTS,
@@ -19,7 +19,11 @@ MUTANTS: Mapping[str, Mutant] = {
     **pushing.MUTANTS,
     **doors.MUTANTS,
     **upkeep.MUTANTS,
+    **races.MUTANTS,
 }
+
+RACES: Mapping[str, Mutant] = races.MUTANTS
+"""Noticed where several workers live through the course, and not where one does it alone."""
 
 QUICKEST: Mapping[str, Mutant] = {
     name: replace(MUTANTS[name], course=SHORT)
@@ -39,7 +43,10 @@ QUICKEST: Mapping[str, Mutant] = {
 """For a pull request: nearly every check notices one of them, in the shortest course that shows."""
 
 INTERLEAVED: Mapping[str, Mutant] = {
-    name: replace(MUTANTS[name], course=replace(MUTANTS[name].course, workers=3))
-    for name in ("a shipped reservation stays open", "a label is asked for under another key")
+    **{
+        name: replace(MUTANTS[name], course=replace(MUTANTS[name].course, workers=3))
+        for name in ("a shipped reservation stays open", "a label is asked for under another key")
+    },
+    **RACES,
 }
 """Where workers come between one another."""

@@ -19,13 +19,15 @@ from proof.world.mutants.mutant import (
     none_of_it,
     nothing,
 )
-from state import fulfilment
+from state import fulfilment, orders
 from state import tables as t
 from state.stock import counting, reservations
-from sync import cancellation, handover, overshipping
+from sync import amendment, cancellation, handover, overshipping
+from sync.judgement import cancelled_quantity
 from sync.promise import formula, publishing
 from sync.routing import survey, trace
 
+_amend_line = amendment._amend_line
 _keep = trace.keep
 _offered = formula._offered
 _available = survey.available
@@ -70,6 +72,18 @@ def _one_more(conn: Any, link: Any, order: Any, ffo: Any, location: Any) -> Any:
     return kind, msgspec.structs.replace(body, lines=tuple(lines))
 
 
+def _cancelled_in_hindsight(
+    conn: Any, row: Any, values: Any, reported: Any, order: Any
+) -> list[str]:
+    """What was paid back is cancelled, also when it had left."""
+    told = _amend_line(conn, row, values, reported, order)
+    line = reported.get(values.channel_line_id)
+    if line is not None and order.status != "cancelled":
+        paid_back = cancelled_quantity(line, order.refunds, Decimal(0))
+        orders.set_line(conn, row.id, qty_cancelled=paid_back)
+    return told
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "a decision forgets what it knew": Mutant(((trace, "keep", _forgetful_keep),)),
     "no count is new enough": Mutant(((counting, "_is_older", always),)),
@@ -80,6 +94,12 @@ MUTANTS: Mapping[str, Mutant] = {
         (
             (survey, "available", _plenty),
             (reservations, "_raise_reserved", _raised_anyhow),
+            (gates, "_no_waiting_for_the_disk", _unchecked),
+        )
+    ),
+    "what left is cancelled when it is paid back": Mutant(
+        (
+            (amendment, "_amend_line", _cancelled_in_hindsight),
             (gates, "_no_waiting_for_the_disk", _unchecked),
         )
     ),

@@ -14,6 +14,7 @@ from sync import amendment, intake, lookback, notices, order_rows, shipping
 from sync.reading import Reading
 
 _read_page = intake.read_page
+_take_page = intake.take_page
 _walk = lookback._walk
 _refund = order_rows._refund
 
@@ -97,6 +98,20 @@ def _unread(*_: Any, **__: Any) -> set[Any]:
     return set()
 
 
+def _begun_anew(hub: Any, run: Any, watch: Any, page: Any, cursor: Any) -> Any:
+    """An empty page is taken for an unread one: from then on everything is read once more."""
+    if not page.records and "watermark" in cursor:
+        cursor = {**cursor, "watermark": hub.link(run).since.isoformat()}
+    return _take_page(hub, run, watch, page, cursor)
+
+
+def _as_placed(record: Any) -> Any:
+    """What was shipped is told with the time at which it was ordered."""
+    if record.status != "fulfilled":
+        return record
+    return msgspec.structs.replace(record, channel_updated_at=record.placed_at)
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "the last record of a page is skipped": Mutant(((intake, "read_page", _without_the_last),)),
     "a cancelled order gets another number": Mutant(
@@ -121,6 +136,10 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "what is read again is booked again": Mutant(
         ((inbox, "known", _unread), (fulfilment, "shipment", nothing)), QUIET
+    ),
+    "an empty page sets the cursor back": Mutant(((intake, "take_page", _begun_anew),)),
+    "what was shipped is as old as its order": Mutant(
+        ((intake, "read_page", _changed(_as_placed)),)
     ),
     "the channel is not told": Mutant(((notices, "plan", no_streams),)),
 }
