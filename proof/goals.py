@@ -24,7 +24,7 @@ class Goal:
 
 
 GOALS: dict[str, Goal] = {
-    "G15": Goal("proof.threats.goal:prove", weight=0),
+    "G15": Goal("proof.threats.goal:prove", weight=3),
     "T19": Goal("proof.hooks.trickle:prove", weight=0),
     "T1": Goal("proof.hooks.forgery:prove", weight=0.5),
     "T2": Goal("proof.hooks.replay:prove", weight=0.5),

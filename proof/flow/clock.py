@@ -17,7 +17,7 @@ class WorkClock:
     def __init__(self, start: datetime) -> None:
         self._start = start
         self._began = time.monotonic()
-        self._vendors_s = self._skipped_s = 0.0
+        self._vendors_s = self._vendors_cpu_s = self._skipped_s = 0.0
         self._held_at: float | None = None
 
     @property
@@ -25,16 +25,21 @@ class WorkClock:
         real = time.monotonic() if self._held_at is None else self._held_at
         return real - self._began - self._vendors_s
 
+    @property
+    def cpu_s(self) -> float:
+        return time.process_time() - self._vendors_cpu_s
+
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self.worked_s + self._skipped_s)
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """A vendor works meanwhile."""
-        self._held_at = time.monotonic()
+        self._held_at, cpu = time.monotonic(), time.process_time()
         try:
             yield
         finally:
+            self._vendors_cpu_s += time.process_time() - cpu
             self._vendors_s += time.monotonic() - self._held_at
             self._held_at = None
 

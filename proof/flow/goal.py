@@ -1,9 +1,11 @@
 """G14: the rate at which orders flow from the shop to the 3PL, and how long one takes.
 
-How fast that is depends on the machine and on who else uses it. So what the hub needs for an order
-is also told in units of this machine at this moment: a commit that waits for the disk, and a fixed
-piece of work in Python, measured before, between and after. A night has a bound on that; a pull
-request asks only that every order arrives, once.
+What vendors take is no time of ours, and idle time is skipped. The rate is that of the hub's CPU
+time, for which it does not matter who else uses the machine; how long an order takes is told in
+real seconds of the hub at work, its waits for the disk and for others among them. What the hub
+needs for an order is also told in units of this machine at this moment: a commit that waits for the
+disk, and a fixed piece of work in Python, measured before and after. A night holds all of it to its
+bounds; a pull request asks only that every order arrives, once.
 """
 
 from __future__ import annotations
@@ -36,15 +38,19 @@ _ORDERS = {"pull-request": 40, "nightly": 2_000}
 _PLANTED_ORDERS = {"pull-request": 20, "nightly": 100}
 MOST_UNITS = 100.0
 """Units of the machine that an order may cost the hub."""
+P95_S = 30.0
+"""From the channel to the 3PL's word."""
 _PIECE = [{"sku": f"S{n}", "qty": n, "price": f"{n}.99"} for n in range(300)]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """``worked_s``: the hub's real seconds; ``unit_s``: a commit and a piece of work, now."""
+    """``worked_s``: the hub's real seconds, ``cpu_s`` its CPU seconds; ``unit_s``: a commit and a
+    piece of work, now."""
 
     orders: int
     worked_s: float
+    cpu_s: float
     unit_s: float
     waits: list[float]
     wrong: list[str]
@@ -54,6 +60,27 @@ class Measured:
         """What an order cost, in units of the machine."""
         return self.worked_s / self.orders / self.unit_s
 
+    @property
+    def an_hour(self) -> float:
+        """Orders in an hour of the hub's CPU time: real time is also that of others."""
+        return self.orders / self.cpu_s * 3600
+
+    @property
+    def p95_s(self) -> float:
+        """Of those that arrived."""
+        return self.waits[int(len(self.waits) * 0.95)] if self.waits else 0.0
+
+    def slow(self) -> dict[str, str]:
+        """Each bound of a night that does not hold, and what is said of it."""
+        told = {}
+        if self.units > MOST_UNITS:
+            told["units"] = f"an order costs {self.units:.0f} units, more than {MOST_UNITS:.0f}"
+        if self.an_hour < AN_HOUR:
+            told["rate"] = f"{self.an_hour:.0f} orders an hour, fewer than {AN_HOUR}"
+        if self.p95_s > P95_S:
+            told["p95"] = f"{self.p95_s:.0f} s to the 3PL's word, more than {P95_S:.0f}"
+        return told
+
 
 def prove(
     size: Size, seed: int = 1, orders: int | None = None, budget_s: float | None = None
@@ -62,12 +89,11 @@ def prove(
     began, budget = cpu_s(), Budget(budget_s)
     planted = _noticed(size, seed)
     found = _measured(orders or _ORDERS[size], seed, budget)
-    late = size == "nightly" and found.units > MOST_UNITS
-    slow = [f"an order costs {found.units:.0f} units, more than {MOST_UNITS:.0f}"] if late else []
-    p95 = found.waits[int(len(found.waits) * 0.95)] if found.waits else 0.0
+    slow = found.slow().values() if size == "nightly" else ()
     return Evidence(
         claim="G14",
-        title="Orders flow from the shop to the 3PL, each once, at the pace they come",
+        title="Orders flow from the shop to the 3PL, each once, at the pace they come, without"
+        " the vendors' time",
         command=f"python -m proof G14 --size {size} --seed {seed}",
         runs=found.orders,
         unit="orders",
@@ -76,8 +102,11 @@ def prove(
         planted=planted,
         figures={
             "orders came an hour": AN_HOUR,
-            "orders an hour, of the hub's own time": round(found.orders / found.worked_s * 3600),
-            "p95 s to the 3PL's word, without vendors": round(p95, 1),
+            "orders an hour of the hub's CPU time, without vendors": round(found.an_hour),
+            "orders an hour of the hub's real time at work, without vendors": round(
+                found.orders / found.worked_s * 3600
+            ),
+            "p95 s to the 3PL's word, without vendors": round(found.p95_s, 1),
             "units of the machine for an order": round(found.units, 1),
             "unit, ms": round(found.unit_s * 1000, 2),
             **reached(size, found.orders, _ORDERS[size]),
@@ -89,12 +118,12 @@ def prove(
 def _measured(orders: int, seed: int, budget: Budget | None = None) -> Measured:
     with opened(seed) as flow, tempfile.TemporaryDirectory(prefix="crossdock-unit-") as folder:
         units = [_unit_s(Path(folder) / "before.db")]
-        began = flow.clock.worked_s
+        began, cpu_began = flow.clock.worked_s, flow.clock.cpu_s
         flow.trade(orders, AN_HOUR, seed, budget or Budget())
-        worked = flow.clock.worked_s - began
+        worked, cpu = flow.clock.worked_s - began, flow.clock.cpu_s - cpu_began
         units.append(_unit_s(Path(folder) / "after.db"))
         waits = sorted(flow.waits().values())
-        return Measured(len(flow.placed), worked, sum(units) / 2, waits, _wrong(flow))
+        return Measured(len(flow.placed), worked, cpu, sum(units) / 2, waits, _wrong(flow))
 
 
 def _wrong(flow: Flow) -> list[str]:
@@ -129,9 +158,9 @@ def _noticed(size: Size, seed: int) -> dict[str, str | None]:
     noticed = {"every tenth order is left where it is": lost[0] if lost else None}
     if size == "nightly":
         with _commits_many_times():
-            units = _measured(orders, seed).units
-        late = f"{units:.0f} units for an order" if units > MOST_UNITS else None
-        noticed["every commit is made two hundred times"] = late
+            slow = _measured(orders, seed).slow()
+        bug = "every commit is made three hundred times"
+        noticed |= {f"{bug}: {check}": slow.get(check) for check in ("units", "rate", "p95")}
     return noticed
 
 
@@ -160,7 +189,7 @@ def _commits_many_times() -> Iterator[None]:
     def slow(store: Store, **given: Any) -> Iterator[Any]:
         with write(store, **given) as conn:
             yield conn
-        for _ in range(199):
+        for _ in range(299):
             with write(store) as conn:
                 conn.execute(update(t.stream).values(want=t.stream.c.want))
 

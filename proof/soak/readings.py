@@ -106,6 +106,21 @@ class Growth:
         found, error = slope([(one.at / DAY_S, one.rss_mb) for one in self.warm])
         return found, error
 
+    @property
+    def warm_s(self) -> float:
+        """Real seconds from the first warm reading to the last."""
+        return self.warm[-1].at - self.warm[0].at
+
+    @property
+    def settling_mb(self) -> float:
+        """What memory may grow by in that time beyond what it may from day to day."""
+        return SETTLING_MB * min(1.0, SETTLING_S / self.warm_s)
+
+    @property
+    def log_mb(self) -> float:
+        """By how much the store's log was larger than the store, at most."""
+        return max(one.wal - one.held for one in self.warm) / MB
+
     def bytes_per_order(self) -> tuple[float, float]:
         """What an order took of the store in the first half, and in the second."""
         warm, middle = self.warm, len(self.warm) // 2
@@ -119,11 +134,11 @@ class Growth:
         """Each check that is not content, and what it says."""
         warm = self.warm
         mb, error = self.mb_per_day
-        seconds = warm[-1].at - warm[0].at
-        grown = mb * seconds / DAY_S
+        grown = mb * self.warm_s / DAY_S
         # What no straight line explains is noise, and no growth.
-        if mb - 2 * error > MOST_MB_PER_DAY and grown > SETTLING_MB * min(1, SETTLING_S / seconds):
-            yield "memory", f"{grown:.1f} MB more are held, {mb:.0f} MB a day"
+        if mb - 2 * error > MOST_MB_PER_DAY and grown > self.settling_mb:
+            told = f"{self.warm_s / 60:.1f} minutes, {self.settling_mb:.1f} were allowed"
+            yield "memory", f"{grown:.1f} MB more are held after {told}"
         yield from self._risen("files", lambda one: one.files, SETTLING_FILES)
         yield from self._risen("threads", lambda one: one.threads, SETTLING_THREADS)
         first, second = self.bytes_per_order()
@@ -134,9 +149,8 @@ class Growth:
         oldest_h = min(one.oldest_run_h for one in warm[-max(1, len(warm) // 4) :])
         if oldest_h > self.kept_h:
             yield "rows", f"runs are kept for {oldest_h:.1f} h, and not {self.kept_h:.1f}"
-        log = max(one.wal - one.held for one in warm) / MB
-        if log > MOST_WAL_MB:
-            yield "log of the store", f"{log:.0f} MB more than the store itself"
+        if self.log_mb > MOST_WAL_MB:
+            yield "log of the store", f"{self.log_mb:.0f} MB more than the store itself"
 
     @property
     def tolerance(self) -> float:

@@ -219,7 +219,8 @@ def t29() -> Checked:
     bug = Planted("the store is made as it comes", [(store, "_keep_to_ourselves", lambda _: None)])
     with bug.in_place():
         planted = {f"T29: {bug.name}": verdict(_t29()[0])}
-    return Checked("T29", tried, f"{tried} files, 0 open to others", violations, planted)
+    figure = f"{tried} files, 0 open to others"
+    return Checked("T29", tried, figure, violations, planted, "files")
 
 
 def _t29() -> tuple[list[str], int]:

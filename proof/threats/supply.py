@@ -51,6 +51,7 @@ def t28() -> Checked:
             *(["the bill is not what is installed"] if named != found else []),
         ],
         planted=planted,
+        unit="parts",
     )
 
 

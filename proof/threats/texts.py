@@ -136,10 +136,11 @@ def _t14() -> list[str]:
 
 def t15() -> Checked:
     """No query is put together from text: every ``text`` and every driver's query is a literal."""
-    found, looked = _queries(_sources())
+    found, looked = _queries(sources())
     planted_source = {Path("x.py"): 'text(f"SELECT {name}")\nconn.exec_driver_sql("a" + b)\n'}
     planted = {"T15: a query made of a name": verdict(_queries(planted_source)[0])}
-    return Checked("T15", looked, f"{looked} modules, 0 queries of text", found, planted)
+    figure = f"{looked} modules, 0 queries of text"
+    return Checked("T15", looked, figure, found, planted, "modules")
 
 
 _KNOWN = {
@@ -153,7 +154,7 @@ _KNOWN = {
 at one by one."""
 
 
-def _sources() -> dict[Path, str]:
+def sources() -> dict[Path, str]:
     return {
         path.relative_to(ROOT): path.read_text(encoding="utf-8")
         for package in ("connectors", "sync", "state", "jobs", "mappings")

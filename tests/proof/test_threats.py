@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from proof.threats import hostile, leaks, paths, questions, requests, texts, trail
+from proof.threats import (
+    cards,
+    hostile,
+    leaks,
+    paths,
+    programs,
+    questions,
+    requests,
+    settings,
+    texts,
+    trail,
+)
 from proof.threats.check import Checked
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,6 +36,15 @@ def test_threat_t10_no_address_leads_into_our_network() -> None:
 
 def test_threat_t11_no_header_leaves_its_host() -> None:
     assert_holds(requests.t11(), 30)
+
+
+def test_threat_t12_no_expression_gets_at_python() -> None:
+    assert_holds(programs.t12(), 90)
+    assert_holds(programs.at_random(2_000), 2_000)
+
+
+def test_threat_t13_no_settings_hang_swell_or_say_another_thing() -> None:
+    assert_holds(settings.t13(), 150)
 
 
 def test_threat_t14_no_text_becomes_a_formula() -> None:
@@ -61,12 +81,20 @@ def test_threat_t21_no_buyer_shows_whatever_the_fault() -> None:
     assert_holds(leaks.t21(), 35)
 
 
+def test_threat_t24_no_number_of_a_card_is_kept() -> None:
+    assert_holds(cards.t24(1_000), 1_000)
+
+
 def test_threat_t25_every_tampering_is_named() -> None:
     assert_holds(trail.t25(), 14)
 
 
 def test_threat_t26_a_hostile_vendor_stops_nobody() -> None:
     assert_holds(hostile.t26(), 30)
+
+
+def test_threat_t27_no_name_in_the_settings_is_imported() -> None:
+    assert_holds(settings.t27(), 30)
 
 
 def test_threat_t29_only_the_owner_reads_the_store() -> None:
