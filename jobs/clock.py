@@ -96,5 +96,10 @@ class ManualClock:
             self._now += timedelta(seconds=seconds)
             return self._now
 
+    def set_back(self, seconds: float) -> None:
+        """What a machine's clock does when somebody finds that it was wrong."""
+        with self._lock:
+            self._now -= timedelta(seconds=seconds)
+
     def sleep(self, seconds: float) -> None:
         self.advance(max(0.0, seconds))

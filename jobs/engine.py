@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Container
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as TickExecutor
@@ -23,6 +23,9 @@ from sync import outcomes
 from sync.outcomes import Verdict
 
 log = structlog.get_logger()
+
+STEP = timedelta(minutes=1)
+"""By so much a clock that is kept right is never set back at once."""
 
 
 class Engine:
@@ -50,6 +53,7 @@ class Engine:
         self._store = runner.hub.store
         self._stop = runner.stop
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="run")
+        self._looked_at = runner.clock.now()
         self._waiting: set[str] = set()
         # By thread: a hint for a running stream has a second thread look at the same key.
         self._active: dict[int, str] = {}
@@ -100,8 +104,14 @@ class Engine:
         return left
 
     def _look(self) -> None:
+        now = self._runner.clock.now()
+        if now < self._looked_at - STEP:
+            log.warning("the clock was set back", by_s=(self._looked_at - now).total_seconds())
+            with self._store.write() as conn:
+                streams.bring_forward(conn, now)
+        self._looked_at = now
         with self._store.read() as conn:
-            keys = streams.due(conn, self._runner.clock.now())
+            keys = streams.due(conn, now)
         self.dispatch(keys)
 
     def _work(self, key: str) -> None:

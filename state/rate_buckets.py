@@ -15,12 +15,17 @@ from state.store import Store
 
 _MICRO = 1_000_000
 
+_FARTHEST_US = 2 * 3600 * _MICRO
+"""Behind its burst. No stop counts for longer than an hour (``connectors.replies``): a bucket that
+is further ahead was written by a clock that has been set back since, and is as good as none."""
+
 # The later of row and now: an idle bucket does not save up more than its burst.
 _TAKE = (
     "INSERT INTO rate_bucket (key, tat_us) VALUES (:key, :now + :step) "
     "ON CONFLICT (key) DO UPDATE SET tat_us = :step + "
-    "CASE WHEN rate_bucket.tat_us > :now THEN rate_bucket.tat_us ELSE :now END "
-    "WHERE rate_bucket.tat_us <= :latest "
+    "CASE WHEN rate_bucket.tat_us > :now AND rate_bucket.tat_us <= :farthest "
+    "THEN rate_bucket.tat_us ELSE :now END "
+    "WHERE rate_bucket.tat_us <= :latest OR rate_bucket.tat_us > :farthest "
     "RETURNING tat_us"
 )
 _LOOK = "SELECT tat_us FROM rate_bucket WHERE key = :key"
@@ -70,7 +75,8 @@ class RateBuckets:
             self._slack_us[key] = slack
         now = _micros(self._clock.now())
         latest = now + slack + round(patience_s * _MICRO)
-        asked = {"key": key, "now": now, "step": step, "latest": latest}
+        farthest = max(latest + step, now + slack + _FARTHEST_US)
+        asked = {"key": key, "now": now, "step": step, "latest": latest, "farthest": farthest}
         taken = self._store.at_once(_TAKE, asked)
         arrival = self._arrival(key, now) if taken is None else taken[0] - step
         return max(0, arrival - slack - now) / _MICRO

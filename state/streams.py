@@ -127,6 +127,11 @@ def due(conn: Connection, now: datetime) -> list[str]:
     return list(conn.scalars(_DUE, {"now": now}))
 
 
+def bring_forward(conn: Connection, now: datetime) -> None:
+    """Have everything run that waits for a later moment: the clock that set it was wrong."""
+    conn.execute(update(_s).where(_s.c.due_at > now).values(due_at=now))
+
+
 def claim(
     conn: Connection,
     key: str,

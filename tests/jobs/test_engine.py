@@ -59,6 +59,19 @@ def test_what_is_due_runs_at_start_and_at_every_interval(bench: Any, daemons: Da
     assert ran.acquire(timeout=10)
 
 
+def test_fault_row_92_a_clock_that_is_set_back_keeps_no_stream_waiting(
+    bench: Any, daemons: Daemons
+) -> None:
+    ran = threading.Semaphore(0)
+    bench.stream(lambda _hub, _run: ran.release())
+    bench.clock.advance(30 * 86_400)
+    daemons.start()
+    assert ran.acquire(timeout=10)
+    assert bench.wait_for(lambda: bench.row("job").last_success_at is not None)
+    bench.clock.set_back(30 * 86_400)
+    assert ran.acquire(timeout=10)
+
+
 def test_what_a_job_asks_for_starts_without_waiting_for_the_tick(
     bench: Any, daemons: Daemons
 ) -> None:

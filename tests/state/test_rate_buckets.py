@@ -47,6 +47,26 @@ def test_an_idle_bucket_saves_up_no_more_than_its_burst(store: Store, clock: Man
     assert waits == pytest.approx([0, 0, 1])
 
 
+def test_fault_row_92_a_bucket_of_a_clock_that_was_a_month_ahead_keeps_nobody_waiting(
+    store: Store, clock: ManualClock
+) -> None:
+    buckets, rate = RateBuckets(store, clock), Rate(1, 2)
+    clock.advance(30 * 86_400)
+    buckets.wait_s("k", rate, PATIENT)
+    buckets.block("k", 3600)
+    clock.set_back(30 * 86_400)
+    patience = 60.0
+    waits = [RateBuckets(store, clock).wait_s("k", rate, patience) for _ in range(3)]
+    assert waits == pytest.approx([0, 0, 1])
+
+
+def test_a_stop_of_an_hour_is_kept_whatever_the_patience(store: Store, clock: ManualClock) -> None:
+    buckets, rate = RateBuckets(store, clock), Rate(1, 2)
+    buckets.wait_s("k", rate, 60.0)
+    buckets.block("k", 3600)
+    assert buckets.wait_s("k", rate, 60.0) == pytest.approx(3600)
+
+
 def test_eight_threads_never_exceed_the_rate(store: Store, clock: ManualClock) -> None:
     rate = Rate(per_second=10, burst=2)
     buckets = RateBuckets(store, clock)
