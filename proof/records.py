@@ -15,7 +15,9 @@ from proof.evidence import Evidence, Size
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One claim, proved once. ``wall_s``: real seconds; ``commit``: empty outside a checkout."""
+    """One claim, proved once. ``wall_s``: real seconds; ``commit``: empty outside a checkout.
+    ``minutes``: what it had of the time there was; null: it took all that its size asks for.
+    """
 
     evidence: Evidence
     size: Size
@@ -23,6 +25,13 @@ class Record(msgspec.Struct, frozen=True):
     commit: str
     machine: str
     wall_s: float
+    minutes: float | None = None
+
+    @property
+    def command(self) -> str:
+        """Runs this again."""
+        given = "" if self.minutes is None else f" --minutes {self.minutes:g}"
+        return f"{self.evidence.command}{given}"
 
 
 def machine() -> str:

@@ -43,7 +43,10 @@ class Session:
         except Exception as error:  # noqa: BLE001  the other claims are to be looked at all the same
             evidence = self._failed(claim, error)
         took = round(stopwatch() - started, 1)
-        return Record(evidence, self.size, self.seed, records.commit(), records.machine(), took)
+        share = self.share_s(claim, to_come, left_s)
+        minutes = None if share is None else round(share / 60, 1)
+        told = (records.commit(), records.machine(), took, minutes)
+        return Record(evidence, self.size, self.seed, *told)
 
     def share_s(self, claim: str, to_come: Sequence[str], left_s: float | None) -> float | None:
         """Seconds for a claim, of those that are left for all that are to come; null: no end."""

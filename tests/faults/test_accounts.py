@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import select
 
 from jobs.running import Order
@@ -21,7 +20,6 @@ from tests.faults.accounts import OUTLET, with_outlet
 from tests.faults.scene import CHANNELS, SELLER, SHOP, buy, known, look, pass_time
 
 
-@pytest.mark.slow
 def test_fault_row_15_one_number_at_two_shops_is_two_orders(trade: Trade, tmp_path: Path) -> None:
     shop, outlet = with_outlet(trade, tmp_path)
     here, there = buy(shop, 3, qty=1), buy(outlet, 3, qty=2)
@@ -90,7 +88,6 @@ def shown(trade: Trade) -> dict[str, str]:
         return {row.channel_order_id: row.channel_order_name for row in rows}
 
 
-@pytest.mark.slow
 def test_fault_row_18_a_month_read_back_keeps_no_new_order_waiting(
     trade: Trade, small_pages: int
 ) -> None:

@@ -31,7 +31,18 @@ def test_the_page_names_each_claim_its_command_and_its_planted_bugs(tmp_path: Pa
     page = report.text(tmp_path)
     assert "| G1 | a day | pull-request | 3 days |" in page
     assert "    make test\n" in page
-    assert "| G1 | skips a page | no order lost |" in page
+    assert "| G1 | pull-request | skips a page | no order lost |" in page
+
+
+def test_the_page_says_what_a_night_came_to_and_in_how_many_minutes(tmp_path: Path) -> None:
+    night = replace(SOUND, figures={"of a night": 0.125}, planted={"skips\na page": "I1 | I2"})
+    told = Record(night, "nightly", 7, "abc", "2 cores", 90.0, minutes=2.5)
+    records.write(tmp_path / "one.json", [record(), told])
+    page = report.text(tmp_path)
+    assert "| G1 | a day | nightly | 3 days |  | 0 | 1 of 1 noticed | 12.50% |" in page
+    assert "    make test --minutes 2.5\n" in page
+    assert "2 minutes at the size `nightly`, 0 minutes at the size `pull-request`" in page
+    assert "| G1 | nightly | skips a page | I1 / I2 |" in page
 
 
 def test_a_claim_that_nobody_proves_is_refused_with_those_there_are() -> None:

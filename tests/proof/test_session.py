@@ -53,10 +53,14 @@ def test_a_claim_that_fails_keeps_no_other_from_being_looked_at(tmp_path: Path) 
 @pytest.mark.usefixtures("three")
 def test_the_time_is_shared_by_weight_and_what_is_left_over_goes_to_those_to_come() -> None:
     one = Session("nightly", 1)
-    one.proved("B", ["B", "A", "C"], 600.0)
-    one.proved("C", ["C"], 500.0)
-    one.proved("C", ["C"], -5.0)
-    one.proved("C", ["C"], None)
+    told = [
+        one.proved("B", ["B", "A", "C"], 600.0),
+        one.proved("C", ["C"], 500.0),
+        one.proved("C", ["C"], -5.0),
+        one.proved("C", ["C"], None),
+    ]
+    assert [record.minutes for record in told] == [2.5, 8.3, 0.3, None]
+    assert told[0].command == f"{SOUND.command} --minutes 2.5"
     assert GIVEN == [{"budget_s": 150.0}, {"budget_s": 500.0}, {"budget_s": 20.0}, {}]
 
 
