@@ -219,6 +219,9 @@ def _sqlite_engine(
         url,
         connect_args={"timeout": patience_s},
         pool_size=32,
+        # Each connection has a cache of its own: the few that are used most are warm so, and the
+        # others do not fill theirs as well.
+        pool_use_lifo=True,
         pool_timeout=patience_s,
         execution_options={OPTION: vault},
     )

@@ -91,7 +91,7 @@ def _figures(life: Life) -> dict[str, float | int | str]:
         "real minutes of trade": round(life.trade_s / 60, 1),
         "days of the hub's clock": round(life.trade_s * SPEED / 86_400, 1),
         "memory": _memory(growth),
-        "memory at the end, MB": round(last.rss_mb, 1),
+        "memory, MB, tenth by tenth": " ".join(f"{mb:.0f}" for mb in growth.mb_by_tenths),
         "open files": _range(growth, lambda one: one.files, SETTLING_FILES),
         "threads": _range(growth, lambda one: one.threads, SETTLING_THREADS),
         "bytes of the store for an order, early and late": f"{first:.0f}, {second:.0f} "

@@ -112,6 +112,12 @@ class Growth:
         return self.warm[-1].at - self.warm[0].at
 
     @property
+    def mb_by_tenths(self) -> Sequence[float]:
+        """Resident memory at the end of each tenth of the time: whether it comes to an end."""
+        last = len(self.readings) - 1
+        return [self.readings[last * tenth // 10].rss_mb for tenth in range(1, 11)]
+
+    @property
     def settling_mb(self) -> float:
         """What memory may grow by in that time beyond what it may from day to day."""
         return SETTLING_MB * min(1.0, SETTLING_S / self.warm_s)
