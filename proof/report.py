@@ -125,7 +125,7 @@ class _Figures:
         yield f"| | {kind} | how it is met | shown by | figure |"
         yield "|---|---|---|---|---|"
         for row in rows:
-            how = " ".join(filter(None, (row.how, row.open and f"Open: {row.open}")))
+            how = ". ".join(filter(None, (row.how, row.open and f"Open: {row.open}")))
             shown = "<br>".join(f"`{name}`" for name in row.covered)
             figure = "<br>".join(filter(None, (row.figure, self._struck(row), self._cases(row))))
             yield _row((row.number, row.title, how, shown, figure))
