@@ -49,7 +49,7 @@ def replay(
       crossdock replay --connection shop-eu --since 30d --dry-run
       crossdock replay --connection shop-eu --since 30d
     """
-    with opened(config, existing=True) as installation:
+    with opened(config) as installation:
         run = _replay(installation, connection, since, dry_run)
         results: Counter[str] = Counter()
         told: list[dict[str, Any]] = []

@@ -134,7 +134,6 @@ def test_export_overwrites_nothing_and_makes_no_folder(crossdock: Commands) -> N
         ("privacy", "erase", "ada@canary.example", "--reason", "7", "--yes"),
         ("privacy", "status"),
         ("bundle", "1"),
-        ("replay", "--connection", "files", "--since", "30d", "--dry-run"),
         ("stock", "rebuild", "--check"),
     ],
 )
