@@ -22,10 +22,11 @@ about 3/N with 95 % confidence, in this simulator; they never prove that there a
 
 There are two sizes. `pull-request` is what `make test` runs each time, every claim to its end.
 `nightly` is what is meant for a night of seven hours and more (G13 for a night of its own): what
-stands here is what `make soak` came to in the minutes that each command names, and `of a night` is
-how much of it that was. A claim of which a night has done little may so have fewer runs than at the
-size of a pull request. Where the commits differ, that claim was run again after something changed
-that it is about.
+stands here is what `make soak`, or the claim's own command, came to in the seconds that stand with
+its details, and `of a night` is how much of it that was. A command names the minutes it was given;
+where a record is too old for that, its claim was one of all those of a soak of an hour and more. A
+claim of which a night has done little may so have fewer runs than at the size of a pull request.
+Where the commits differ, that claim was run again after something changed that it is about.
 """
 
 
